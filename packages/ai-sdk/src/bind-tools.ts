@@ -1,0 +1,115 @@
+import { type GuardedCall, type Requirement, requirementOf } from '@outlive/core';
+import {
+  type ExecutableTool,
+  type Execute,
+  type ExecuteOptions,
+  isAsyncGeneratorFunction,
+  isAsyncIterable,
+  isExecutable,
+} from './execute.ts';
+import type { RunGuard } from './run-guard.ts';
+
+/** The same tools, with every credentialed one bound to the run; the others are the same objects. */
+export function bindTools(
+  tools: Readonly<Record<string, object>>,
+  guard: RunGuard,
+): Readonly<Record<string, object>> {
+  return Object.fromEntries(
+    Object.entries(tools).map(([toolName, tool]) => {
+      const requirement = requirementOf(tool);
+      return requirement !== undefined && isExecutable(tool)
+        ? [toolName, bindTool(tool, toolName, requirement, guard)]
+        : [toolName, tool];
+    }),
+  );
+}
+
+function bindTool(
+  tool: ExecutableTool,
+  toolName: string,
+  requirement: Requirement,
+  guard: RunGuard,
+): ExecutableTool {
+  const { resumableCalls } = guard.run;
+  const needsApproval = tool.needsApproval ?? false;
+  return {
+    ...tool,
+    execute: boundExecute(tool, toolName, requirement, guard),
+    // ai 6 denies the approval of a call that needs none, and the calls that run again come as approvals.
+    ...(resumableCalls.size > 0 && {
+      needsApproval: (input: unknown, options: ExecuteOptions) =>
+        resumableCalls.has(options.toolCallId) ||
+        (typeof needsApproval === 'function' ? needsApproval(input, options) : needsApproval),
+    }),
+  };
+}
+
+/** Returns synchronously: the SDK looks at what `execute` returns to know whether the tool streams. */
+function boundExecute(
+  tool: ExecutableTool,
+  toolName: string,
+  requirement: Requirement,
+  guard: RunGuard,
+): Execute {
+  return (input, options) => {
+    const { toolCallId } = options;
+    const forged = guard.admitReplay(options);
+    if (forged) throw forged;
+
+    const call = guard.run.call({ requirement, toolName, toolCallId, input });
+    const execute = (): unknown => tool.execute(input, { ...options, principal: call.principal });
+    if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(call, execute);
+    if (call.admission !== undefined) return answer(call, execute);
+    // The usual read waits for nothing, so the tool itself can show whether it streams.
+    let returned: unknown;
+    try {
+      returned = execute();
+    } catch (error) {
+      returned = Promise.reject(error);
+    }
+    return isAsyncIterable(returned)
+      ? streamAnswer(call, () => returned)
+      : answer(call, () => returned);
+  };
+}
+
+/** The tool's answer, unless the call was refused: also when the tool caught the refusal and answered all the same. */
+async function answer(call: GuardedCall, execute: () => unknown): Promise<unknown> {
+  const notAdmitted = await call.admission;
+  if (notAdmitted) throw notAdmitted;
+  let output: unknown;
+  try {
+    const returned = execute();
+    // A tool that streams without being a generator function, and that had to wait: only its last output is kept.
+    output = isAsyncIterable(returned) ? await lastOf(returned) : await returned;
+  } catch (error) {
+    throw (await call.settle({ ok: false, error })) ?? error;
+  }
+  const refusal = await call.settle({ ok: true });
+  if (refusal) throw refusal;
+  return output;
+}
+
+async function* streamAnswer(call: GuardedCall, execute: () => unknown): AsyncGenerator<unknown> {
+  const notAdmitted = await call.admission;
+  if (notAdmitted) throw notAdmitted;
+  let abandoned = true;
+  try {
+    yield* execute() as AsyncIterable<unknown>;
+    abandoned = false;
+  } catch (error) {
+    abandoned = false;
+    throw (await call.settle({ ok: false, error })) ?? error;
+  } finally {
+    if (abandoned)
+      await call.settle({ ok: false, error: new DOMException('abandoned', 'AbortError') });
+  }
+  const refusal = await call.settle({ ok: true });
+  if (refusal) throw refusal;
+}
+
+async function lastOf(values: AsyncIterable<unknown>): Promise<unknown> {
+  let last: unknown;
+  for await (const value of values) last = value;
+  return last;
+}

@@ -1,0 +1,22 @@
+export type { AgentLike } from './agent.ts';
+export type {
+  AnyTool,
+  CredentialExecuteOptions,
+  CredentialTool,
+  CredentialToolDefinition,
+  FinishedTool,
+  PassThroughKey,
+  SdkExecuteOptions,
+} from './credential-tool.ts';
+export type { PausedRun, PendingCall } from './paused-run.ts';
+export {
+  type NotResumed,
+  type ResumedAgent,
+  type Resumer,
+  type ResumeSettings,
+  type ResumeTaskOptions,
+  resumeTask,
+} from './resume-task.ts';
+export type { StreamRun } from './run-loop.ts';
+export { principalOf, withCredential } from './with-credential.ts';
+export { type TaskAgent, withTask } from './with-task.ts';

@@ -1,0 +1,45 @@
+import type { AgentRun, RunOutcome } from '@outlive/core';
+import { type PausedRun, suspend } from './paused-run.ts';
+import type { RunGuard } from './run-guard.ts';
+
+/** How the loop itself ended; the run may have ended otherwise. */
+export type LoopEnd<Result> = { readonly result: Result } | { readonly error: unknown };
+
+/** The honest outcome of a loop: what the store knows goes before what the SDK returned. */
+export async function conclude<Result>(
+  guard: RunGuard,
+  loop: LoopEnd<Result>,
+): Promise<RunOutcome<Result, PausedRun>> {
+  const { run, forged } = guard;
+  const end = await finish(run);
+  const { ledger } = run;
+  switch (end.status) {
+    case 'paused':
+      return {
+        status: 'paused',
+        pause: end.pause,
+        partialResult: 'result' in loop ? loop.result : undefined,
+        state: suspend(guard, end.pause),
+        ledger,
+      };
+    case 'cancelled':
+    case 'expired':
+      return { status: end.status, ledger };
+    case 'failed':
+      return { status: 'failed', error: end.error, ledger };
+    case 'completed':
+      if (forged !== undefined) return { status: 'failed', error: forged, ledger };
+      return 'error' in loop
+        ? { status: 'failed', error: loop.error, ledger }
+        : { status: 'completed', result: loop.result, ledger };
+  }
+}
+
+/** A store that cannot be reached at the end is a failed run, not a rejection that nobody may be waiting for. */
+async function finish(run: AgentRun): ReturnType<AgentRun['finish']> {
+  try {
+    return await run.finish();
+  } catch (error) {
+    return { status: 'failed', error };
+  }
+}

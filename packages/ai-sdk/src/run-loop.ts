@@ -1,0 +1,100 @@
+import type { AgentRun, RunOutcome } from '@outlive/core';
+import { type GuardedAgent, guardAgent } from './agent.ts';
+import { asArray, guardSettings } from './guard-settings.ts';
+import type { LoopSettings, Step } from './loop-settings.ts';
+import { conclude } from './outcome.ts';
+import type { PausedRun } from './paused-run.ts';
+import { RunGuard } from './run-guard.ts';
+import { type StreamWatch, watchStream } from './watch-stream.ts';
+
+/** `generateText` or `streamText`, seen from the outside. */
+export type LoopFunction = (settings: object) => unknown;
+
+/** A started streaming run. */
+export interface StreamRun<Result> {
+  /** The SDK's result: return it as a response, or read it. */
+  readonly stream: Result;
+  /**
+   * Settles when the stream has been read to its end, was cancelled, or failed. It waits for a reader, so a server
+   * whose client may go away calls `stream.consumeStream()` or passes an `abortSignal`.
+   */
+  readonly outcome: Promise<RunOutcome<Result, PausedRun>>;
+}
+
+/** Runs `generateText` or `streamText` under a run. What it returns tells which of the two it is. */
+export function runFunction(
+  run: AgentRun,
+  loop: LoopFunction,
+  settings: LoopSettings,
+): Promise<RunOutcome<unknown, PausedRun>> | StreamRun<unknown> {
+  const guard = new RunGuard(run);
+  const watch = watchStream(guard);
+  const returned = loop(guardSettings(settings, guard, watch));
+  return isPromiseLike(returned)
+    ? generatedOutcome(guard, returned)
+    : { stream: returned, outcome: streamedOutcome(guard, watch, returned) };
+}
+
+/** Runs an agent's `generate` under a run. */
+export async function generateWithAgent(
+  run: AgentRun,
+  agent: GuardedAgent,
+  options: object,
+): Promise<RunOutcome<unknown, PausedRun>> {
+  const guard = new RunGuard(run);
+  const guarded = guardAgent(agent, guard, watchStream(guard));
+  return await generatedOutcome(guard, guarded.generate(options));
+}
+
+/** Runs an agent's `stream` under a run. */
+export async function streamWithAgent(
+  run: AgentRun,
+  agent: GuardedAgent,
+  options: LoopSettings,
+): Promise<StreamRun<unknown>> {
+  const guard = new RunGuard(run);
+  const watch = watchStream(guard);
+  // Agents take transforms with each call only.
+  const transforms = [watch.transform, ...asArray(options.experimental_transform ?? [])];
+  const stream = await guardAgent(agent, guard, watch).stream({
+    ...options,
+    experimental_transform: transforms,
+  });
+  return { stream, outcome: streamedOutcome(guard, watch, stream) };
+}
+
+async function generatedOutcome(
+  guard: RunGuard,
+  generating: PromiseLike<unknown>,
+): Promise<RunOutcome<unknown, PausedRun>> {
+  try {
+    return await conclude(guard, { result: await generating });
+  } catch (error) {
+    return await conclude(guard, { error });
+  }
+}
+
+async function streamedOutcome(
+  guard: RunGuard,
+  watch: StreamWatch,
+  stream: unknown,
+): Promise<RunOutcome<unknown, PausedRun>> {
+  const { cut } = await watch.ended;
+  try {
+    // The source has ended; the SDK is done when its own promise settles. Reading it earlier would start the loop
+    // without a reader.
+    if (!cut) await (stream as { readonly steps: PromiseLike<readonly Step[]> }).steps;
+  } catch (error) {
+    return await conclude(guard, watch.failure ?? { error });
+  }
+  return await conclude(guard, watch.failure ?? { result: stream });
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
+}

@@ -1,0 +1,63 @@
+import { ConfigurationError, type RunOutcome, type Task } from '@outlive/core';
+import { type AgentLike, isAgent } from './agent.ts';
+import type { PausedRun } from './paused-run.ts';
+import {
+  generateWithAgent,
+  type LoopFunction,
+  runFunction,
+  type StreamRun,
+  streamWithAgent,
+} from './run-loop.ts';
+
+/** An agent bound to one task: same options, and an honest outcome instead of the bare result. */
+export interface TaskAgent<A extends AgentLike> {
+  generate(
+    ...args: Parameters<A['generate']>
+  ): Promise<RunOutcome<Awaited<ReturnType<A['generate']>>, PausedRun>>;
+  stream(...args: Parameters<A['stream']>): Promise<StreamRun<Awaited<ReturnType<A['stream']>>>>;
+}
+
+/**
+ * Binds an agent to a task. The agent itself is not changed; every call is a run of its own.
+ *
+ * @throws {ConfigurationError} when it is not an agent that can be guarded.
+ */
+export function withTask<A extends AgentLike>(task: Task, agent: A): TaskAgent<A>;
+/**
+ * Binds `generateText` to a task: same settings, and an honest outcome instead of the bare result.
+ *
+ * The credentialed tools act for the task's principal. When one of their calls is refused authority the model gets
+ * no further turn: calls in flight are finished and kept, and the outcome is `paused`.
+ */
+export function withTask<Args extends unknown[], Result>(
+  task: Task,
+  generate: (...args: Args) => PromiseLike<Result>,
+): (...args: Args) => Promise<RunOutcome<Result, PausedRun>>;
+/** Binds `streamText` to a task: same settings; the stream at once, the outcome when it ends. */
+export function withTask<Args extends unknown[], Result>(
+  task: Task,
+  stream: (...args: Args) => Result,
+): (...args: Args) => StreamRun<Result>;
+export function withTask(task: Task, target: object): unknown {
+  if (isAgent(target))
+    return {
+      generate: (options: object) => generateWithAgent(task.startRun(), target, options),
+      stream: (options: object) => streamWithAgent(task.startRun(), target, options),
+    };
+  if (isLoopFunction(target))
+    return (settings: object) => runFunction(task.startRun(), target, settings);
+  throw notRunnable('withTask', target);
+}
+
+/** Whether a target is `generateText`, `streamText` or a function like them. */
+export function isLoopFunction(target: unknown): target is LoopFunction {
+  return typeof target === 'function';
+}
+
+/** What is said when a target is neither a function nor an agent. */
+export function notRunnable(caller: string, target: unknown): ConfigurationError {
+  return new ConfigurationError(
+    `${caller}: expected generateText, streamText or an agent, got ${target === null ? 'null' : typeof target}`,
+    ['target'],
+  );
+}

@@ -1,0 +1,263 @@
+import { ConfigurationError } from '@outlive/core';
+import { callTool, createScriptedModel, say } from '@outlive/testing';
+import {
+  generateText,
+  isStepCount,
+  Output,
+  type StreamTextTransform,
+  streamText,
+  ToolLoopAgent,
+  type ToolLoopAgentSettings,
+  type ToolSet,
+  tool,
+} from 'ai';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { withTask } from '../src/index.ts';
+import { FakeOutlive } from './support/fake-outlive.ts';
+import { createTools } from './support/tools.ts';
+
+const prompt = 'What is new?';
+const readsThenSays = () => createScriptedModel([callTool('readMail', {}, 'A'), say('Nothing.')]);
+
+describe('the settings of the app', () => {
+  it('stop after one step by default, as without a task', async () => {
+    const { task } = new FakeOutlive();
+    const model = readsThenSays();
+    const tools = createTools();
+    const outcome = await withTask(task, generateText)({ model, tools, prompt });
+    expect(outcome.status).toBe('completed');
+    expect(model.calls).toBe(1);
+
+    const streamed = readsThenSays();
+    const run = withTask(task, streamText)({ model: streamed, tools, prompt });
+    await run.stream.consumeStream();
+    expect((await run.outcome).status).toBe('completed');
+    expect(streamed.calls).toBe(1);
+  });
+
+  it('lets agents go on, as without a task', async () => {
+    const model = readsThenSays();
+    const agent = new ToolLoopAgent({ model, tools: createTools() });
+    await withTask(new FakeOutlive().task, agent).generate({ prompt });
+    expect(model.calls).toBe(2);
+  });
+
+  it('are asked and called as without a task', async () => {
+    const called: string[] = [];
+    const outcome = await withTask(
+      new FakeOutlive().task,
+      generateText,
+    )({
+      model: readsThenSays(),
+      tools: createTools(),
+      prompt,
+      stopWhen: [isStepCount(5), () => called.push('stopWhen') < 0],
+      prepareStep: ({ stepNumber }) => {
+        called.push(`prepareStep ${stepNumber}`);
+        return undefined;
+      },
+      onStepFinish: () => {
+        called.push('onStepFinish');
+      },
+      onFinish: () => {
+        called.push('onFinish');
+      },
+    });
+    expect(outcome.status).toBe('completed');
+    expect(called).toEqual([
+      'prepareStep 0',
+      'onStepFinish',
+      'stopWhen',
+      'prepareStep 1',
+      'onStepFinish',
+      'onFinish',
+    ]);
+  });
+
+  it('may change the model of a step, but not that of a halted one', async () => {
+    const outlive = new FakeOutlive();
+    const other = createScriptedModel([]);
+    const outcome = await withTask(
+      outlive.task,
+      generateText,
+    )({
+      model: createScriptedModel([]),
+      tools: createTools(),
+      prompt,
+      prepareStep: () => {
+        outlive.state = 'cancelled';
+        return { model: other };
+      },
+    });
+    expect(outcome.status).toBe('cancelled');
+    expect(other.calls).toBe(0);
+  });
+
+  it('may require a tool call, which a halted step does not make', async () => {
+    const outlive = new FakeOutlive();
+    outlive.state = 'expired';
+    const model = createScriptedModel([]);
+    const outcome = await withTask(
+      outlive.task,
+      generateText,
+    )({ model, tools: createTools(), prompt, toolChoice: 'required' });
+    expect(outcome.status).toBe('expired');
+    expect(outcome).not.toHaveProperty('error');
+  });
+
+  it('transform a stream in which refused calls are approval requests already', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const seen: string[] = [];
+    const watching: StreamTextTransform<ToolSet> = () =>
+      new TransformStream({
+        transform(part, controller) {
+          seen.push(part.type);
+          controller.enqueue(part);
+        },
+      });
+    const run = withTask(
+      outlive.task,
+      streamText,
+    )({
+      model: readsThenSays(),
+      tools: createTools(),
+      prompt,
+      stopWhen: isStepCount(5),
+      experimental_transform: watching,
+    });
+    await run.stream.consumeStream();
+    await run.outcome;
+    expect(seen).toContain('tool-approval-request');
+    expect(seen).not.toContain('tool-error');
+  });
+
+  it('reach tools that need no credential unchanged', async () => {
+    let received: unknown;
+    const probe = tool({
+      inputSchema: z.object({}),
+      execute: async (_input, options) => {
+        received = options;
+        return 1;
+      },
+    });
+    const tools = { probe };
+    await withTask(
+      new FakeOutlive().task,
+      generateText,
+    )({
+      model: createScriptedModel([callTool('probe', {}, 'A')]),
+      tools,
+      prompt,
+      onStepStart: (event) => {
+        expect(event.tools?.probe).toBe(probe);
+      },
+    });
+    expect(received).not.toHaveProperty('principal');
+    expect(received).toHaveProperty('toolCallId', 'A');
+  });
+
+  it('may have a structured output, which a paused run does not have', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const outcome = await withTask(
+      outlive.task,
+      generateText,
+    )({
+      model: readsThenSays(),
+      tools: createTools(),
+      prompt,
+      output: Output.object({ schema: z.object({ ok: z.boolean() }) }),
+      stopWhen: isStepCount(5),
+    });
+    expect(outcome.status).toBe('paused');
+    if (outcome.status === 'paused') expect(outcome.partialResult?.steps).toHaveLength(1);
+  });
+
+  it('may throw in a stop condition without losing a refusal', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const outcome = await withTask(
+      outlive.task,
+      generateText,
+    )({
+      model: readsThenSays(),
+      tools: createTools(),
+      prompt,
+      stopWhen: () => {
+        throw new Error('a bug of the app');
+      },
+    });
+    expect(outcome).toMatchObject({
+      status: 'paused',
+      partialResult: undefined,
+      state: {
+        pending: [{ toolCallId: 'A' }],
+        messages: [{ role: 'user' }, { role: 'assistant' }],
+      },
+    });
+  });
+});
+
+describe('an agent', () => {
+  it('is guarded behind its own prepareCall', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const model = readsThenSays();
+    const tools: ToolSet = createTools();
+    const agent = new ToolLoopAgent({
+      model,
+      tools,
+      prepareCall: (call) => ({ ...call, tools: createTools(), prompt: 'Rewritten.' }),
+    });
+    const outcome = await withTask(outlive.task, agent).generate({ prompt });
+    expect(outcome).toMatchObject({
+      status: 'paused',
+      state: { messages: [{ content: 'Rewritten.' }, {}] },
+    });
+    expect(model.calls).toBe(1);
+  });
+
+  it('is guarded when it is a subclass with a constructor of its own', async () => {
+    class MailAgent extends ToolLoopAgent<never, ReturnType<typeof createTools>> {
+      constructor(model: ToolLoopAgentSettings['model']) {
+        super({ model, tools: createTools() });
+      }
+    }
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const model = readsThenSays();
+    const outcome = await withTask(outlive.task, new MailAgent(model)).generate({ prompt });
+    expect(outcome.status).toBe('paused');
+    expect(model.calls).toBe(1);
+  });
+
+  it('is not changed itself', async () => {
+    const model = readsThenSays();
+    const agent = new ToolLoopAgent({ model, tools: createTools() });
+    await withTask(new FakeOutlive().task, agent).generate({ prompt });
+    const { steps } = await new ToolLoopAgent({
+      model: readsThenSays(),
+      tools: agent.tools,
+    }).generate({ prompt });
+    expect(steps[0]?.content.at(-1)).toMatchObject({
+      type: 'tool-error',
+      error: { code: 'no_task' },
+    });
+  });
+
+  it('is refused when it keeps its settings elsewhere', async () => {
+    const foreign = { generate: async () => 'text', stream: async () => 'stream' };
+    const bound = withTask(new FakeOutlive().task, foreign);
+    await expect(bound.generate()).rejects.toThrow(ConfigurationError);
+  });
+});
+
+describe('withTask', () => {
+  it('names what cannot be run', () => {
+    const { task } = new FakeOutlive();
+    // @ts-expect-error it is the result of a call
+    expect(() => withTask(task, 'text')).toThrow('expected generateText, streamText or an agent');
+  });
+});

@@ -1,0 +1,205 @@
+import { callTool, createMisbehavingModel, createScriptedModel, say } from '@outlive/testing';
+import { describe, expect, it } from 'vitest';
+import { FakeOutlive } from './support/fake-outlive.ts';
+import { run, stateOf, ways } from './support/run.ts';
+import { createTools } from './support/tools.ts';
+
+describe.each(ways)('a refused call under %s', (way) => {
+  const threeCalls = [
+    callTool('readMail', { q: 'invoices' }, 'A'),
+    callTool('listMail', {}, 'B'),
+    callTool('clock', {}, 'C'),
+  ];
+
+  it('gives the model no further turn, and keeps what its siblings returned', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const model = createScriptedModel([threeCalls]);
+
+    const { outcome } = await run(way, outlive.task, model, createTools());
+
+    expect(outcome.status).toBe('paused');
+    expect(model.calls).toBe(1);
+    const { messages, pending } = stateOf({ outcome, parts: [] });
+    expect(pending).toEqual([{ toolCallId: 'A', toolName: 'readMail', approvalId: 'auth_A' }]);
+    expect(messages).toMatchObject([
+      { role: 'user', content: 'What is new?' },
+      {
+        role: 'assistant',
+        content: [
+          { type: 'tool-call', toolCallId: 'A', input: { q: 'invoices' } },
+          { type: 'tool-call', toolCallId: 'B' },
+          { type: 'tool-call', toolCallId: 'C' },
+          { type: 'tool-approval-request', toolCallId: 'A', approvalId: 'auth_A' },
+        ],
+      },
+      {
+        role: 'tool',
+        content: [
+          { type: 'tool-result', toolCallId: 'B', output: { value: 'mails of alice' } },
+          { type: 'tool-result', toolCallId: 'C', output: { value: 'noon' } },
+        ],
+      },
+    ]);
+  });
+
+  it('is told by the outcome: the pause, the ledger, and no result', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+
+    const { outcome } = await run(
+      way,
+      outlive.task,
+      createScriptedModel([threeCalls]),
+      createTools(),
+    );
+
+    expect(outcome).toMatchObject({
+      status: 'paused',
+      pause: { id: 'pause-A', reason: { code: 'reauthorization_required' } },
+      state: { version: 1, taskId: 'task-1', runId: 'run-1', pauseId: 'pause-A' },
+    });
+    expect(outcome).not.toHaveProperty('result');
+    expect(outcome.ledger.map(({ toolCallId, outcome }) => [toolCallId, outcome]).sort()).toEqual([
+      ['A', 'refused'],
+      ['B', 'done'],
+    ]);
+  });
+
+  it('leaves only safe text behind, and JSON that survives storage', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail').add('listMail');
+
+    const ran = await run(way, outlive.task, createScriptedModel([threeCalls]), createTools());
+
+    const state = stateOf(ran);
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+    expect(JSON.stringify(state)).not.toContain('SECRET-DETAIL');
+    expect(JSON.stringify(ran.parts)).not.toContain('SECRET-DETAIL');
+    expect(state.pending.map(({ toolCallId }) => toolCallId)).toEqual(['A', 'B']);
+  });
+
+  it('stops the loop also when the tool caught the refusal and answered', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('stubborn');
+    const model = createScriptedModel([callTool('stubborn', {}, 'A')]);
+
+    const ran = await run(way, outlive.task, model, createTools());
+
+    expect(ran.outcome.status).toBe('paused');
+    expect(model.calls).toBe(1);
+    expect(JSON.stringify([stateOf(ran), ran.parts])).not.toContain('nothing new today');
+  });
+
+  it('stops the loop in a later step, after calls that were served', async () => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('sendMail');
+    const model = createScriptedModel([
+      callTool('readMail', {}, 'A'),
+      [say('Sending it.'), callTool('sendMail', {}, 'B')],
+    ]);
+
+    const { messages, pending } = stateOf(await run(way, outlive.task, model, createTools()));
+
+    expect(model.calls).toBe(2);
+    expect(pending).toMatchObject([{ toolCallId: 'B' }]);
+    expect(messages).toMatchObject([
+      { role: 'user' },
+      { role: 'assistant', content: [{ toolCallId: 'A' }] },
+      { role: 'tool', content: [{ type: 'tool-result', toolCallId: 'A' }] },
+      {
+        role: 'assistant',
+        content: [
+          { type: 'text', text: 'Sending it.' },
+          { type: 'tool-call', toolCallId: 'B' },
+          { type: 'tool-approval-request', toolCallId: 'B' },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    'tryAnotherTool',
+    'claimSuccess',
+    'retrySameCall',
+    'nameToolInText',
+    'emptyTurn',
+  ] as const)('gives a model that would %s no turn to do so', async (whenToolFails) => {
+    const outlive = new FakeOutlive();
+    outlive.refused.add('readMail');
+    const model = createMisbehavingModel({
+      plan: [[callTool('readMail')]],
+      whenToolFails,
+      alternativeTool: 'sendMail',
+    });
+
+    const { outcome } = await run(way, outlive.task, model, createTools());
+
+    expect(outcome.status).toBe('paused');
+    expect(model.calls).toBe(1);
+    expect(outlive.served).toEqual([]);
+  });
+
+  it('is refused before the tool runs when the store says so', async () => {
+    const outlive = new FakeOutlive();
+    outlive.asynchronousAdmission = true;
+    const executed: string[] = [];
+    const model = createScriptedModel(() => {
+      outlive.state = 'cancelled';
+      return [callTool('readMail', {}, 'A'), callTool('searchMail', {}, 'B')];
+    });
+
+    const { outcome } = await run(way, outlive.task, model, createTools(executed));
+
+    expect(outcome.status).toBe('cancelled');
+    expect(executed).toEqual([]);
+    expect(model.calls).toBe(1);
+  });
+});
+
+describe.each(ways)('a task that is not active under %s', (way) => {
+  it('gives the model no turn at all', async () => {
+    const outlive = new FakeOutlive();
+    outlive.state = 'expired';
+    const model = createScriptedModel([]);
+
+    const { outcome } = await run(way, outlive.task, model, createTools());
+
+    expect(outcome.status).toBe('expired');
+    expect(model.calls).toBe(0);
+  });
+});
+
+describe.each(ways)('a run that nothing stops under %s', (way) => {
+  it('completes with the result of the SDK', async () => {
+    const outlive = new FakeOutlive();
+    const model = createScriptedModel([
+      [callTool('readMail', { q: 'x' }, 'A'), callTool('searchMail', {}, 'B')],
+      say('All read.'),
+    ]);
+
+    const { outcome } = await run(way, outlive.task, model, createTools());
+
+    expect(outcome.status).toBe('completed');
+    if (outcome.status === 'completed') expect(await outcome.result.text).toBe('All read.');
+    expect(outlive.served.sort()).toEqual(['readMail:A', 'searchMail:B']);
+    expect(model.calls).toBe(2);
+  });
+
+  it('fails with the error of the model', async () => {
+    const failure = new Error('the model is gone');
+    const model = createScriptedModel(() => Promise.reject(failure));
+
+    const { outcome } = await run(way, new FakeOutlive().task, model, createTools());
+
+    expect(outcome).toMatchObject({ status: 'failed', error: failure });
+  });
+
+  it('can be followed by another run of the same task', async () => {
+    const { task } = new FakeOutlive();
+    const first = await run(way, task, createScriptedModel([say('one')]), createTools());
+    const second = await run(way, task, createScriptedModel([say('two')]), createTools());
+
+    expect([first.outcome.status, second.outcome.status]).toEqual(['completed', 'completed']);
+  });
+});

@@ -1,0 +1,75 @@
+import { defineResource } from '@outlive/core';
+import { tool } from 'ai';
+import { z } from 'zod';
+import { principalOf, withCredential } from '../../src/index.ts';
+
+/** What the tools of the tests ask for. */
+export const mail = defineResource({ name: 'mail', scopes: ['read', 'send'] });
+
+const read = { resource: mail, scopes: ['read'], effect: 'read' } as const;
+const send = { resource: mail, scopes: ['send'], effect: 'irreversible' } as const;
+
+/** Tools of every kind; `executed` has the ids of the calls that ran, in order. */
+export function createTools(executed: string[] = []) {
+  const input = z.object({ q: z.string().optional() });
+  return {
+    readMail: withCredential(read, {
+      inputSchema: input,
+      execute: async ({ q }, { principal, toolCallId }) => {
+        executed.push(`readMail:${toolCallId}`);
+        return { q, answer: await (await principal.fetch('mails')).json() };
+      },
+    }),
+    sendMail: withCredential(send, {
+      inputSchema: input,
+      execute: async (_input, { principal, toolCallId }) => {
+        executed.push(`sendMail:${toolCallId}`);
+        await principal.fetch('mails', { method: 'POST' });
+        return 'sent';
+      },
+    }),
+    /** Streams what it does. */
+    searchMail: withCredential(read, {
+      inputSchema: input,
+      async *execute(_input, { principal, toolCallId }) {
+        executed.push(`searchMail:${toolCallId}`);
+        yield 'searching';
+        await principal.fetch('mails');
+        yield 'found';
+      },
+    }),
+    /** Catches what it should let through. */
+    stubborn: withCredential(read, {
+      inputSchema: input,
+      execute: async (_input, { principal, toolCallId }) => {
+        executed.push(`stubborn:${toolCallId}`);
+        try {
+          await principal.fetch('mails');
+          return 'mails';
+        } catch {
+          return 'nothing new today';
+        }
+      },
+    }),
+    /** An existing tool that was guarded. */
+    listMail: withCredential(
+      read,
+      tool({
+        inputSchema: input,
+        execute: async (_input, options) => {
+          executed.push(`listMail:${options.toolCallId}`);
+          await principalOf(options).fetch('mails');
+          return `mails of ${principalOf(options).subject}`;
+        },
+      }),
+    ),
+    /** Needs no credential. */
+    clock: tool({
+      inputSchema: z.object({}),
+      execute: async (_input, { toolCallId }) => {
+        executed.push(`clock:${toolCallId}`);
+        return 'noon';
+      },
+    }),
+  };
+}

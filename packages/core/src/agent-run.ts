@@ -1,0 +1,158 @@
+import type { LedgerEntry } from './call-record.ts';
+import { AuthError } from './errors.ts';
+import { type CallContext, type CallInvocation, GuardedCall } from './guarded-call.ts';
+import type { Ledger } from './ledger.ts';
+import type { Pause } from './pause-record.ts';
+import type { Pauses } from './pauses.ts';
+import { randomId } from './random-id.ts';
+import { authErrorOf } from './refusal.ts';
+import type { Runtime } from './runtime.ts';
+import type { TaskAuthority } from './task-authority.ts';
+import type { TaskRecord } from './task-record.ts';
+import type { TaskCell, Tasks } from './tasks.ts';
+
+/** A call that got no authority, as the run met it. */
+export interface Refusal {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly error: AuthError;
+}
+
+/** How a run stands when its loop has ended. */
+export type RunEnd =
+  | { readonly status: 'completed' }
+  | { readonly status: 'paused'; readonly pause: Pause }
+  | { readonly status: 'cancelled' | 'expired' }
+  | { readonly status: 'failed'; readonly error: unknown };
+
+/** What a run works with. Made by the task. */
+export interface RunContext {
+  readonly runtime: Runtime;
+  readonly tasks: Tasks;
+  readonly pauses: Pauses;
+  readonly ledger: Ledger;
+  readonly authority: TaskAuthority;
+  readonly cell: TaskCell;
+}
+
+/**
+ * One agent loop under a task: the guard that every adapter puts around it.
+ *
+ * The adapter binds each credentialed tool call with `call`, asks `halted` before the model gets another turn,
+ * and asks `finish` how the run ended. It decides nothing itself.
+ */
+export class AgentRun {
+  /** Stays the same when the run is resumed. */
+  readonly id: string;
+  /** Calls that this run may run before the model is called: those it was paused for. */
+  readonly resumableCalls: ReadonlySet<string>;
+  readonly #context: RunContext;
+  readonly #holder: string;
+  readonly #calls: GuardedCall[] = [];
+  readonly #refusals: Refusal[] = [];
+
+  /** @internal */
+  constructor(
+    context: RunContext,
+    resumed: { id: string; holder: string; calls: ReadonlySet<string> } | undefined,
+  ) {
+    this.#context = context;
+    this.id = resumed?.id ?? randomId();
+    this.#holder = resumed?.holder ?? randomId();
+    this.resumableCalls = resumed?.calls ?? new Set();
+  }
+
+  get taskId(): string {
+    return this.#task.id;
+  }
+
+  /** Whether the loop must not go on: a call was refused, or the task is not active as this process knows. No I/O. */
+  get halted(): boolean {
+    return this.#refusals.length > 0 || this.#task.status !== 'active';
+  }
+
+  /** The calls that were refused, in the order in which they failed. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
+  }
+
+  /** What is known about the credentialed calls of this run. */
+  get ledger(): readonly LedgerEntry[] {
+    return this.#calls.flatMap((call) => call.entry ?? []);
+  }
+
+  /** Binds one tool call. Never throws: a call that may not run has a principal whose `fetch` rejects. */
+  call(invocation: CallInvocation): GuardedCall {
+    const { runtime, ledger, authority, tasks, pauses } = this.#context;
+    const context: CallContext = {
+      runtime,
+      ledger,
+      authority,
+      runId: this.id,
+      holder: this.#holder,
+      task: () => this.#task,
+      resumed: this.resumableCalls.has(invocation.toolCallId),
+      pause: (reason, { requirement, toolCallId, toolName }) =>
+        pauses.open(this.#task, reason, {
+          runId: this.id,
+          toolCallId,
+          toolName,
+          resource:
+            typeof requirement.resource === 'string'
+              ? requirement.resource
+              : requirement.resource.name,
+          scopes: requirement.scopes,
+          effect: requirement.effect,
+        }),
+      refused: ({ toolCallId, toolName }, error) =>
+        this.#refusals.push({ toolCallId, toolName, error }),
+      audit: (event) => tasks.audit(this.#task, event),
+    };
+    const call = new GuardedCall(
+      context,
+      invocation,
+      `${this.taskId}.${this.id}.${invocation.toolCallId}`,
+    );
+    this.#calls.push(call);
+    return call;
+  }
+
+  /** How the run ended, as the store knows it. `completed` only if nothing was refused and the task is still active. */
+  async finish(): Promise<RunEnd> {
+    const { tasks } = this.#context;
+    try {
+      const task = (await tasks.load(this.taskId))?.current.value ?? this.#task;
+      const first = this.#refusals[0]?.error;
+      switch (task.status) {
+        case 'paused':
+          if (task.pause !== undefined) return { status: 'paused', pause: task.pause };
+          break;
+        case 'cancelled':
+        case 'expired':
+          return { status: task.status };
+        case 'failed':
+          return { status: 'failed', error: new AuthError('task_ended', { reason: 'failed' }) };
+        case 'active':
+          if (first === undefined) return { status: 'completed' };
+          return await this.#pausedFor(first, task);
+        case 'completed':
+          break;
+      }
+      return first === undefined ? { status: 'completed' } : { status: 'failed', error: first };
+    } catch (error) {
+      return { status: 'failed', error: this.#refusals[0]?.error ?? authErrorOf(error) };
+    }
+  }
+
+  /** Something was refused, and the task is active: another process resumed it meanwhile. This run still waits. */
+  async #pausedFor(error: AuthError, _task: TaskRecord): Promise<RunEnd> {
+    const pause = error.ref === undefined ? undefined : await this.#context.pauses.get(error.ref);
+    return pause === undefined
+      ? { status: 'failed', error }
+      : { status: 'paused', pause: pause.value };
+  }
+
+  get #task(): TaskRecord {
+    return this.#context.cell.current.value;
+  }
+}

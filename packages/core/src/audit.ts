@@ -1,0 +1,215 @@
+import { Semaphore } from 'async-mutex';
+import {
+  type AuditEntry,
+  type AuditHead,
+  type ChainVerification,
+  decodeEntry,
+  verifyChain,
+} from './audit-chain.ts';
+import type { AuditEvent } from './audit-event.ts';
+import { type AuditSink, createSinkFeed } from './audit-sink.ts';
+import { createStreamWriter, type StreamWriter } from './audit-writer.ts';
+import type { Clock } from './clock.ts';
+import type { KeyedHash } from './keyed-hash.ts';
+import { createRecentMap } from './recent-map.ts';
+import { type Store, StoreError } from './store.ts';
+
+/** The stream of what happened to one task. */
+export function taskStream(taskId: string): string {
+  return `task:${taskId}`;
+}
+
+/** The stream of what happened to one grant, whichever tasks use it. `grant` is the keyed hash of the grant's key. */
+export function grantStream(grant: string): string {
+  return `grant:${grant}`;
+}
+
+/** Something that went wrong with the record itself. Nothing of it reaches the code that records. */
+export interface AuditProblem {
+  /**
+   * - `unavailable`: the store has begun to refuse; events stay queued and are tried again.
+   * - `dropped`: events were given up, since the queue is full, the audit is closed, or they cannot be stored.
+   * - `damaged`: the stored stream is not what was written to it.
+   * - `sink`: a sink did not take an entry.
+   */
+  readonly kind: 'unavailable' | 'dropped' | 'damaged' | 'sink';
+  readonly stream: string;
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/** The append-only record of what happened. */
+export interface Audit {
+  /** Queues `event` for `stream`. Keeps the order within a stream; never throws, never waits. */
+  record(stream: string, event: AuditEvent): void;
+  /**
+   * Resolves when everything queued before is stored and given to the sinks, or when the store has refused it
+   * once more (it then stays queued).
+   */
+  flush(): Promise<void>;
+  /**
+   * What is stored, oldest first. Checks nothing: that is what `verify` is for.
+   *
+   * @throws {StoreError} `corrupt` at an entry that cannot be read.
+   */
+  read(stream: string): AsyncIterable<AuditEntry>;
+  /** Checks every entry against the chain, and the chain against `anchor` if one was kept elsewhere. */
+  verify(stream: string, anchor?: AuditHead): Promise<ChainVerification>;
+  /** The newest entry's place and hash, to be kept outside of the store; `undefined` for an empty stream. */
+  head(stream: string): Promise<AuditHead | undefined>;
+  /** Flushes, then stops trying. What is still queued is reported as dropped, and so is what comes later. */
+  close(): Promise<void>;
+}
+
+/** What an audit is made of. */
+export interface AuditOptions {
+  readonly store: Store;
+  readonly keyedHash: KeyedHash;
+  readonly clock: Clock;
+  readonly sinks?: readonly AuditSink[];
+  /** Default: a line on `console.error`. */
+  readonly onProblem?: (problem: AuditProblem) => void;
+  /** Events that may wait in memory, over all streams. Default 10 000. */
+  readonly queueLimit?: number;
+}
+
+const parallelStreams = 8;
+const rememberedHeads = 1024;
+
+/**
+ * Makes the record that a process writes. Other processes may write the same streams: an append names the
+ * sequence it expects, and the process that comes second chains its event to what it finds and tries again.
+ */
+export function createAudit(options: AuditOptions): Audit {
+  const { store, keyedHash, clock, queueLimit = 10_000 } = options;
+  const onProblem = options.onProblem ?? printProblem;
+  const writers = new Map<string, StreamWriter>();
+  const heads = createRecentMap<string, AuditHead>(rememberedHeads);
+  const droppedBefore = new Map<string, number>();
+  const turns = new Semaphore(parallelStreams);
+  const process = crypto.randomUUID();
+  let recorded = 0;
+  let queued = 0;
+  let closed = false;
+
+  const feeds = (options.sinks ?? []).map((sink) =>
+    createSinkFeed(sink, queueLimit, ({ stream }, message, cause) =>
+      report({ kind: 'sink', stream, message, cause }),
+    ),
+  );
+
+  function report(problem: AuditProblem): void {
+    try {
+      onProblem(problem);
+    } catch (cause) {
+      // Whoever records must not fail because the reporter does; the problem still reaches somebody.
+      printProblem({ ...problem, cause: new AggregateError([problem.cause, cause]) });
+    }
+  }
+
+  /** The next event of the stream will say how many are missing before it. */
+  function owe(stream: string, events: number): void {
+    droppedBefore.set(stream, (droppedBefore.get(stream) ?? 0) + events);
+  }
+
+  function drop(stream: string, message: string, cause?: unknown): void {
+    owe(stream, 1);
+    report({ kind: 'dropped', stream, message, cause });
+  }
+
+  function writerOf(stream: string): StreamWriter {
+    const known = writers.get(stream);
+    if (known !== undefined) return known;
+    const writer = createStreamWriter({
+      stream,
+      store,
+      keyedHash,
+      clock,
+      head: heads.get(stream),
+      inTurn: (attempt) => turns.runExclusive(attempt),
+      onStored(entry) {
+        queued -= 1;
+        for (const feed of feeds) feed.offer(entry);
+      },
+      onUnusable(pending, cause) {
+        queued -= 1;
+        owe(stream, pending.dropped);
+        drop(stream, `an event (${pending.event.type}) that cannot be stored`, cause);
+      },
+      onUnavailable: (cause) =>
+        report({ kind: 'unavailable', stream, message: 'the store refuses; trying again', cause }),
+      onDamaged: (message) => report({ kind: 'damaged', stream, message }),
+      onDrained(head) {
+        writers.delete(stream);
+        if (head !== undefined) heads.set(stream, head);
+      },
+    });
+    writers.set(stream, writer);
+    return writer;
+  }
+
+  async function flush(): Promise<void> {
+    await Promise.all([...writers.values()].map((writer) => writer.attempt()));
+    await Promise.all(feeds.map((feed) => feed.settled()));
+  }
+
+  return {
+    record(stream, event) {
+      if (closed) return drop(stream, `an event (${event.type}) after the audit was closed`);
+      if (queued >= queueLimit)
+        return drop(stream, `an event (${event.type}): ${queueLimit} already wait`);
+      const dropped = droppedBefore.get(stream) ?? 0;
+      droppedBefore.delete(stream);
+      queued += 1;
+      recorded += 1;
+      writerOf(stream).push({ id: `${process}-${recorded}`, event: { ...event }, dropped });
+    },
+
+    flush,
+
+    async *read(stream) {
+      for await (const { sequence, value } of store.read(stream, 1)) {
+        const entry = decodeEntry(value);
+        if (entry === undefined)
+          throw new StoreError('corrupt', `Entry ${sequence} of ${stream} is not an audit entry.`);
+        yield entry;
+      }
+    },
+
+    verify: (stream, anchor) => verifyChain(keyedHash, stream, store.read(stream, 1), anchor),
+
+    async head(stream) {
+      const last = await store.last(stream);
+      if (last === undefined) return undefined;
+      const entry = decodeEntry(last.value);
+      if (entry === undefined)
+        throw new StoreError(
+          'corrupt',
+          `Entry ${last.sequence} of ${stream} is not an audit entry.`,
+        );
+      return { sequence: last.sequence, hash: entry.hash };
+    },
+
+    async close() {
+      closed = true;
+      await flush();
+      for (const [stream, writer] of writers) {
+        const left = writer.abandon();
+        queued -= left;
+        if (left > 0)
+          report({
+            kind: 'dropped',
+            stream,
+            message: `${left} events that the store did not take`,
+          });
+      }
+    },
+  };
+}
+
+function printProblem({ kind, stream, message, cause }: AuditProblem): void {
+  console.error(
+    `outlive audit: ${kind}: ${stream}: ${message}`,
+    ...(cause === undefined ? [] : [cause]),
+  );
+}

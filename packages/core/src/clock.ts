@@ -1,0 +1,48 @@
+/**
+ * Where the runtime takes time from. Tests inject one they control.
+ *
+ * Two readings exist because they answer different questions: `now()` is a date that is stored and shown,
+ * `monotonicMs()` measures how long this process has waited and never jumps. No decision compares one
+ * process's clock with another's.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonicMs(): number;
+  /** Runs `callback` once after `delayMs`; the returned function cancels it. The timer does not keep a process alive. */
+  schedule(callback: () => void, delayMs: number): () => void;
+}
+
+/** The platform's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  schedule(callback, delayMs) {
+    const timer: unknown = setTimeout(callback, delayMs);
+    // Node returns an object that can be un-referenced; browsers and edge runtimes return a number.
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer)
+      (timer.unref as () => void)();
+    return () => clearTimeout(timer as number);
+  },
+};
+
+/**
+ * Waits `delayMs` on `clock`.
+ *
+ * @throws the signal's reason when `signal` aborts first.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const cancel = clock.schedule(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, delayMs);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

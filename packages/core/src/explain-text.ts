@@ -1,0 +1,158 @@
+import type { AuditEntry, ChainVerification } from './audit-chain.ts';
+import { areaOf, sentenceOf } from './explain-words.ts';
+
+/** What a timeline is made from. */
+export interface TimelineParts {
+  readonly taskId: string;
+  readonly status: string;
+  readonly entries: readonly AuditEntry[];
+  readonly verified: readonly ChainVerification[];
+}
+
+/**
+ * A timeline for people: a heading, one line an entry with the time since the start, and whether the record is
+ * as it was written. Names the processes by letter when there was more than one.
+ */
+export function explanationText(parts: TimelineParts): string {
+  const { entries, verified } = parts;
+  const broken = verified.filter((verification) => !verification.ok);
+  const blocks = [
+    heading(parts),
+    ...(entries.length === 0 ? [] : [timeline(parts)]),
+    ...(broken.length === 0 ? [soundness(verified)] : [broken.map(damage).join('\n')]),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function heading({ taskId, status, entries, verified }: TimelineParts): string {
+  const title = printable(`Task ${taskId}: ${status}`);
+  const first = entries[0];
+  const last = entries.at(-1);
+  if (first === undefined || last === undefined) return `${title}\nNothing is recorded about it.`;
+  const agent = entries.find((entry) => entry.agent !== undefined)?.agent;
+  const principal = entries.find((entry) => entry.principal !== undefined)?.principal;
+  const facts = [
+    ...(agent === undefined ? [] : [`agent ${agent}`]),
+    ...(principal === undefined ? [] : [`for principal ${principal}`]),
+    `since ${date(first.at)}`,
+    `${count(entries.length, 'entry', 'entries')} over ${duration(last.at - first.at)}`,
+  ];
+  const warning = verified.every(({ ok }) => ok) ? [] : ['THE RECORD IS DAMAGED: see the end.'];
+  return [title, printable(facts.join(' · ')), ...warning].join('\n');
+}
+
+interface Row {
+  readonly time: string;
+  readonly process: string;
+  readonly area: string;
+  readonly sentence: string;
+}
+
+function timeline({ entries, taskId }: TimelineParts): string {
+  const start = entries[0]?.at ?? 0;
+  const processes = [...new Set(entries.flatMap((entry) => entry.process ?? []))];
+  const many = processes.length > 1;
+
+  const rows = entries.flatMap((entry): Row[] => {
+    const row = {
+      time: `${entry.at < start ? '-' : '+'}${elapsed(Math.abs(entry.at - start))}`,
+      process: entry.process === undefined ? '' : letter(processes.indexOf(entry.process)),
+      area: areaOf(entry),
+      sentence: sentenceOf(entry, taskId),
+    };
+    if (entry.dropped === undefined) return [row];
+    const gap = `${count(entry.dropped, 'event', 'events')} could not be kept here`;
+    return [{ ...row, time: '', process: '', sentence: `… ${gap} …` }, row];
+  });
+
+  const timeWidth = widest(rows.map(({ time }) => time));
+  const areaWidth = widest(rows.map(({ area }) => area));
+  const lines = rows.map(({ time, process, area, sentence }) =>
+    [
+      `  ${time.padStart(timeWidth)}`,
+      ...(many ? [process.padEnd(letter(processes.length - 1).length)] : []),
+      area.padEnd(areaWidth),
+      sentence,
+    ].join('  '),
+  );
+  const legend = processes.map((process, position) => `${letter(position)} = ${process}`);
+  return [...lines, ...(many ? ['', `  Processes: ${legend.join(', ')}`] : [])]
+    .map(printable)
+    .join('\n');
+}
+
+function soundness(verified: readonly ChainVerification[]): string {
+  const total = verified.reduce((sum, one) => sum + (one.ok ? one.entries : 0), 0);
+  return total === 0
+    ? 'Verified: there is nothing to verify.'
+    : `Verified: ${count(total, 'entry', 'entries')} in ${count(verified.length, 'stream', 'streams')}, each as it was written.`;
+}
+
+function damage(verification: ChainVerification): string {
+  if (verification.ok) return '';
+  const { stream, sequence, problem } = verification;
+  const what = {
+    changed: 'is not what was written',
+    missing: 'is missing',
+    reordered: 'has changed places with another',
+    foreign: 'belongs to another stream',
+  }[problem];
+  return printable(
+    `NOT AS WRITTEN: entry ${sequence} of ${stream} ${what}; do not trust it, nor what follows it there.`,
+  );
+}
+
+function date(at: number): string {
+  const known = new Date(at);
+  return Number.isNaN(known.getTime())
+    ? `${at} ms`
+    : known.toISOString().replace('T', ' ').replace('Z', ' UTC');
+}
+
+/** To the tenth of a second, so that lines far from the start can still be told apart: `1 h 02 min 03.4 s`. */
+function elapsed(milliseconds: number): string {
+  const tenths = Math.round(milliseconds / 100);
+  const minutes = Math.floor(tenths / 600);
+  const seconds = ((tenths % 600) / 10).toFixed(1);
+  return minutes === 0 ? `${seconds} s` : `${inMinutes(minutes)} ${seconds.padStart(4, '0')} s`;
+}
+
+/** As a length of time is said: `12.4 s`, `2 min`, `1 h 02 min`. */
+function duration(milliseconds: number): string {
+  const minutes = Math.round(milliseconds / 60_000);
+  return milliseconds < 60_000 ? elapsed(milliseconds) : inMinutes(minutes);
+}
+
+function inMinutes(minutes: number): string {
+  const hours = Math.floor(minutes / 60);
+  if (hours === 0) return `${minutes} min`;
+  const rest = `${twoDigits(minutes % 60)} min`;
+  return hours < 24
+    ? `${hours} h ${rest}`
+    : `${Math.floor(hours / 24)} d ${twoDigits(hours % 24)} h ${rest}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** A to Z, then Z2, Z3 …: enough to tell processes apart. */
+function letter(position: number): string {
+  return position < 26 ? String.fromCharCode(65 + position) : `Z${position - 24}`;
+}
+
+function count(amount: number, one: string, many: string): string {
+  return `${amount} ${amount === 1 ? one : many}`;
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((width, text) => Math.max(width, text.length), 0);
+}
+
+/**
+ * One line, and only what can be seen: reasons come from issuers, and nothing in them may add a line, reverse one
+ * or steer the terminal it is read in.
+ */
+function printable(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+}

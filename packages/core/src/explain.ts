@@ -1,0 +1,115 @@
+import { type Audit, grantStream, taskStream } from './audit.ts';
+import type { AuditEntry, ChainVerification } from './audit-chain.ts';
+import type { AuditEventType } from './audit-event.ts';
+import { explanationText } from './explain-text.ts';
+import { StoreError } from './store.ts';
+
+/** Where a task stands, as its audit tells it; `unknown` when nothing is recorded. */
+export type ExplainedStatus =
+  | 'active'
+  | 'paused'
+  | 'completed'
+  | 'cancelled'
+  | 'failed'
+  | 'expired'
+  | 'unknown';
+
+/** What happened to a task. */
+export interface Explanation {
+  readonly taskId: string;
+  readonly status: ExplainedStatus;
+  /**
+   * What happened to the task, and during its time to the grants it used: oldest first, each stream in its own
+   * order whatever the clocks of the processes that wrote it.
+   */
+  readonly entries: readonly AuditEntry[];
+  /** The same as a timeline to read: plain text, one line an entry. */
+  readonly text: string;
+  /** One for the task's stream and one for each of its grants'. Whatever is not `ok` stands in `text` too. */
+  readonly verified: readonly ChainVerification[];
+}
+
+const statusAfter: Partial<Record<AuditEventType, ExplainedStatus>> = {
+  'task-started': 'active',
+  'task-paused': 'paused',
+  'task-resumed': 'active',
+  'task-completed': 'completed',
+  'task-cancelled': 'cancelled',
+  'task-failed': 'failed',
+  'task-expired': 'expired',
+};
+
+/**
+ * Answers "what happened to this task", and whether the answer can be trusted.
+ *
+ * A damaged stream is told up to its damage, and the damage with it.
+ *
+ * @throws {StoreError} when the store cannot be read.
+ */
+export async function explain(request: {
+  readonly audit: Audit;
+  readonly taskId: string;
+}): Promise<Explanation> {
+  const { audit, taskId } = request;
+  await audit.flush();
+
+  const task = await readable(audit, taskStream(taskId));
+  const { status, endedAt } = standing(task);
+  const startedAt = task[0]?.at ?? Number.POSITIVE_INFINITY;
+  const grants = [...new Set(task.flatMap(({ grant }) => grant ?? []))].map(grantStream);
+
+  const streams = [task];
+  const verified = [await audit.verify(taskStream(taskId))];
+  for (const stream of grants) {
+    const entries = await readable(audit, stream);
+    streams.push(
+      entries.filter((entry) => entry.taskId === taskId || during(entry.at, startedAt, endedAt)),
+    );
+    verified.push(await audit.verify(stream));
+  }
+
+  const entries = merged(streams);
+  const text = explanationText({ taskId, status, entries, verified });
+  return { taskId, status, entries, text, verified };
+}
+
+async function readable(audit: Audit, stream: string): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = [];
+  try {
+    for await (const entry of audit.read(stream)) entries.push(entry);
+  } catch (error) {
+    // What comes before the damage is still worth telling; `verify` names the damage itself.
+    if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+  }
+  return entries;
+}
+
+function standing(task: readonly AuditEntry[]): { status: ExplainedStatus; endedAt: number } {
+  let status: ExplainedStatus = 'unknown';
+  let endedAt = Number.POSITIVE_INFINITY;
+  for (const { type, at } of task) {
+    const next = statusAfter[type];
+    if (next === undefined) continue;
+    status = next;
+    endedAt = next === 'active' || next === 'paused' ? Number.POSITIVE_INFINITY : at;
+  }
+  return { status, endedAt };
+}
+
+function during(at: number, from: number, to: number): boolean {
+  return at >= from && at <= to;
+}
+
+function merged(streams: readonly (readonly AuditEntry[])[]): AuditEntry[] {
+  return streams
+    .flatMap((entries) => {
+      // A process whose clock is behind must not move its entry before the one it was chained to.
+      let latest = Number.NEGATIVE_INFINITY;
+      return entries.map((entry) => {
+        latest = Math.max(latest, entry.at);
+        return { entry, at: latest };
+      });
+    })
+    .sort((left, right) => left.at - right.at)
+    .map(({ entry }) => entry);
+}

@@ -1,0 +1,228 @@
+import type { TokenSet } from './issuer.ts';
+import type { Principal } from './principal.ts';
+import type { Secret } from './secret.ts';
+
+/**
+ * Which access token of a grant a caller wants. A grant has one refresh token and many slots: tasks with other
+ * scopes or another resource hold other access tokens of the same grant.
+ */
+export interface SlotSpec {
+  /** Canonical: the same key always means the same scopes, resource and delegation. */
+  readonly key: string;
+  /** Narrower than the grant (RFC 6749 section 6); absent asks for all of it. */
+  readonly scopes?: readonly string[];
+  /** Resource indicator (RFC 8707). */
+  readonly resource?: string;
+}
+
+/** An access token and when to stop using it. */
+export interface AccessTokenSlot {
+  readonly accessToken: Secret;
+  readonly tokenType: string;
+  /** The generation of the grant that minted it. */
+  readonly generation: number;
+  readonly scopes?: readonly string[];
+  /** Epoch ms, from the instant before the request was sent. */
+  readonly issuedAt: number;
+  /** Epoch ms from which it is refreshed in the background: drawn once per generation, 70 to 80 % of the lifetime. */
+  readonly dueAt: number;
+  /** Epoch ms from which it is not handed out any more. */
+  readonly unusableAt: number;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+}
+
+/** A claim on the one presentation of a refresh token, written before the request is sent. */
+export interface RefreshAttempt {
+  readonly id: string;
+  /** The process that claimed. */
+  readonly owner: string;
+  /** Names the disk its journal is on. */
+  readonly journalHost?: string;
+  readonly slot: SlotSpec;
+  /** Epoch ms on the owner's clock. Only the owner compares it with its own clock. */
+  readonly startedAt: number;
+  /** When the first attempt of this lineage started: what an issuer's leeway counts from. */
+  readonly firstStartedAt: number;
+  /** Which refresh token is presented: a digest, so that a late pair can be matched to its parent. */
+  readonly fingerprint: string;
+  /** Attempts that this one recovers. Their journal entries may hold the pair. */
+  readonly previous: readonly string[];
+  /** Whether recovery has already presented the token once more. */
+  readonly presentedAgain: boolean;
+  /** Attempts in a row, before this one, that were certainly not processed: what back-off grows with. */
+  readonly failures: number;
+}
+
+/** Why a grant is dead. The record is kept, sealed, until a person has decided. */
+export type GrantDeath =
+  | 'rejected'
+  | 'step_up_required'
+  | 'rotated_pair_lost'
+  | 'in_doubt'
+  | 'refresh_token_missing'
+  | 'revoked';
+
+/** The state machine of a grant. Never from `refreshing` to free: only to settled, or to in doubt. */
+export type GrantState =
+  | {
+      readonly status: 'idle';
+      /** Back-off: no request before this epoch ms, and never longer than `retryAfterMs` from when a process sees it. */
+      readonly notBefore?: number;
+      readonly retryAfterMs?: number;
+      readonly failures?: number;
+      readonly lastError?: { readonly kind: string; readonly error: string };
+    }
+  | { readonly status: 'refreshing' | 'recovering'; readonly attempt: RefreshAttempt }
+  | {
+      readonly status: 'dead';
+      readonly death: GrantDeath;
+      readonly error: string;
+      /** Epoch ms. */
+      readonly at: number;
+      /** The presentation that ended it: a pair that arrives late for it may still be adopted. */
+      readonly attempt?: RefreshAttempt;
+    };
+
+/** The authority a principal gave the app at a provider: the rotating pair and its state. */
+export interface GrantRecord {
+  /** `clientCredentials`: a service principal, without a refresh token. */
+  readonly kind: 'rotating' | 'clientCredentials';
+  readonly provider: string;
+  readonly principal: Principal;
+  readonly account: string;
+  /** Scopes that were granted; absent when nobody said. */
+  readonly scopes?: readonly string[];
+  /** Resource indicators that were granted; absent when nobody said. */
+  readonly resources?: readonly string[];
+  /** Subject at the issuer (`sub` of the ID token), where one was seen. */
+  readonly issuerSubject?: string;
+  readonly refreshToken?: Secret;
+  /** Number of the token pair: 0 as granted, then one more with each rotation. */
+  readonly generation: number;
+  readonly slots: Readonly<Record<string, AccessTokenSlot>>;
+  /** Epoch ms. */
+  readonly grantedAt: number;
+  readonly state: GrantState;
+}
+
+/** idle → refreshing. */
+export function claimed(record: GrantRecord, attempt: RefreshAttempt): GrantRecord {
+  return { ...record, state: { status: 'refreshing', attempt } };
+}
+
+/** refreshing | recovering → recovering, under a new attempt that knows its predecessors. */
+export function recovering(record: GrantRecord, attempt: RefreshAttempt): GrantRecord {
+  return { ...record, state: { status: 'recovering', attempt } };
+}
+
+/** Certainly not sent, or refused before use: back to idle with the same pair, after a pause. */
+export function deferred(
+  record: GrantRecord,
+  failure: {
+    readonly now: number;
+    readonly retryAfterMs: number;
+    readonly failures: number;
+    readonly kind: string;
+    readonly error: string;
+  },
+): GrantRecord {
+  return {
+    ...record,
+    state: {
+      status: 'idle',
+      notBefore: failure.now + failure.retryAfterMs,
+      retryAfterMs: failure.retryAfterMs,
+      failures: failure.failures,
+      lastError: { kind: failure.kind, error: failure.error },
+    },
+  };
+}
+
+/** The pair is not usable any more. Nothing is deleted but the access tokens, which fall with it. */
+export function dead(
+  record: GrantRecord,
+  death: GrantDeath,
+  error: string,
+  at: number,
+): GrantRecord {
+  const attempt = 'attempt' in record.state ? record.state.attempt : undefined;
+  return {
+    ...record,
+    slots: {},
+    state: { status: 'dead', death, error, at, ...(attempt === undefined ? {} : { attempt }) },
+  };
+}
+
+/** A new pair: generation + 1, its slot replaced, expired slots of others dropped. */
+export function settled(
+  record: GrantRecord,
+  slot: SlotSpec,
+  tokens: TokenSet,
+  timing: SlotTiming,
+): GrantRecord {
+  const generation = record.generation + 1;
+  const live = Object.entries(record.slots).filter(([, other]) => other.expiresAt > timing.now);
+  const refreshToken = tokens.refreshToken ?? record.refreshToken;
+  return {
+    ...record,
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+    generation,
+    slots: {
+      ...Object.fromEntries(live),
+      [slot.key]: accessTokenSlot(tokens, generation, slot.scopes, timing),
+    },
+    state: { status: 'idle' },
+  };
+}
+
+/** What turns a lifetime into points in time. */
+export interface SlotTiming {
+  /** Epoch ms at which the record is written. */
+  readonly now: number;
+  /** Epoch ms, the instant before the token request was sent. */
+  readonly issuedAt: number;
+  /** Used when the issuer does not say `expires_in`. */
+  readonly defaultLifetimeMs: number;
+  /** 0 ≤ jitter < 1: where between 70 and 80 % of the lifetime the token becomes due. */
+  readonly jitter: number;
+}
+
+/** When a token becomes due, unusable and expired. Unusable comes min(5 s, 5 %) before expiry. */
+export function accessTokenSlot(
+  tokens: TokenSet,
+  generation: number,
+  askedScopes: readonly string[] | undefined,
+  timing: SlotTiming,
+): AccessTokenSlot {
+  const lifetimeMs = tokens.expiresInMs ?? timing.defaultLifetimeMs;
+  const expiresAt = timing.issuedAt + lifetimeMs;
+  const scopes = tokens.scopes ?? askedScopes;
+  return {
+    accessToken: tokens.accessToken,
+    tokenType: tokens.tokenType,
+    generation,
+    ...(scopes === undefined ? {} : { scopes }),
+    issuedAt: timing.issuedAt,
+    dueAt: timing.issuedAt + lifetimeMs * (0.7 + 0.1 * timing.jitter),
+    unusableAt: expiresAt - Math.min(5000, lifetimeMs * 0.05),
+    expiresAt,
+  };
+}
+
+/** The three windows of an access token. */
+export function freshness(slot: AccessTokenSlot, now: number): 'fresh' | 'due' | 'unusable' {
+  if (now < slot.dueAt) return 'fresh';
+  return now < slot.unusableAt ? 'due' : 'unusable';
+}
+
+/** Whether a pair that arrives late for `attempt` still belongs on this record: nobody has moved it on since. */
+export function canAdoptLate(record: GrantRecord, attempt: RefreshAttempt): boolean {
+  const { state } = record;
+  if (state.status === 'idle') return false;
+  const current = state.attempt;
+  if (current === undefined || current.fingerprint !== attempt.fingerprint) return false;
+  if (state.status === 'dead' && state.death !== 'in_doubt' && state.death !== 'rotated_pair_lost')
+    return false;
+  return current.id === attempt.id || current.previous.includes(attempt.id);
+}

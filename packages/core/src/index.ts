@@ -1,0 +1,84 @@
+/**
+ * The credential lifecycle of long-running AI agent tasks.
+ *
+ * @packageDocumentation
+ */
+
+export type { Refusal, RunEnd } from './agent-run.ts';
+export { AgentRun } from './agent-run.ts';
+export type { AuditProblem } from './audit.ts';
+export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
+export type { AuditEvent, AuditEventType } from './audit-event.ts';
+export type { AuditSink } from './audit-sink.ts';
+export type { CallOutcome, LedgerEntry } from './call-record.ts';
+export type { Clock } from './clock.ts';
+export { sleep, systemClock } from './clock.ts';
+export type {
+  KeysConfiguration,
+  OutliveOptions,
+  PolicyConfiguration,
+  ProviderConfiguration,
+  ResourceConfiguration,
+} from './configuration.ts';
+export type { ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
+export { Connect } from './connect.ts';
+export { markRequirement, requirementOf } from './credential-marker.ts';
+export type { DelegationStrategyName } from './delegation.ts';
+export type { DelegationEnd } from './delegations.ts';
+export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
+export { AuthError, ConfigurationError, RequestRefusedError } from './errors.ts';
+export type { EscalationContext, EscalationPolicy } from './escalation.ts';
+export { defaultEscalation } from './escalation.ts';
+export type { ExplainedStatus, Explanation } from './explain.ts';
+
+export type { AccessTokenSlot } from './grant-record.ts';
+export type { GrantReference, GrantSummary, ImportedTokens, ImportGrant } from './grants.ts';
+export { Grants } from './grants.ts';
+export type { CallInvocation } from './guarded-call.ts';
+export { GuardedCall } from './guarded-call.ts';
+export type { IssuerProfile, KnownIssuer, RotationBehaviour } from './issuer-profile.ts';
+export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
+export type { Journal } from './journal.ts';
+export type { KeyRing } from './key-ring.ts';
+export type { MaintenanceReport } from './maintenance.ts';
+export { memoryStore } from './memory-store.ts';
+export type { ConfiguredResources, Outlive } from './outlive.ts';
+export { createOutlive } from './outlive.ts';
+export type {
+  Approver,
+  ApproverRole,
+  Confirmation,
+  Decision,
+  Pause,
+  PauseReason,
+} from './pause-record.ts';
+export type { DecisionRequest, DecisionResult, Resumption } from './pauses.ts';
+export type { Principal, PrincipalHandle } from './principal.ts';
+export type { Effect, Requirement } from './requirement.ts';
+export type { Register, Resource, ResourceInput, ScopeOf } from './resource.ts';
+export { defineResource } from './resource.ts';
+export type { RunOutcome } from './run-outcome.ts';
+export type { Authorizer } from './runtime.ts';
+export { SealingError } from './sealing.ts';
+export { Secret } from './secret.ts';
+export type { StartTask } from './start-task.ts';
+export type {
+  ListedRecord,
+  RecordIndex,
+  RecordKind,
+  RecordQuery,
+  Store,
+  StoredRecord,
+  StreamEntry,
+  WatchTarget,
+} from './store.ts';
+export { StoreError } from './store.ts';
+export type { UserStateReport } from './subject-state.ts';
+export type { ResumeRun } from './task.ts';
+export { Task } from './task.ts';
+export type { TaskEvent, TaskStatus } from './task-state.ts';
+export { hasEnded, transition } from './task-state.ts';
+export type { TaskEnd } from './tasks.ts';
+export type { TokenRequest } from './token-source.ts';
+export type { Gate, GateMoment, GateSource, UnknownTolerance, UserState } from './user-state.ts';
+export { alwaysActive } from './user-state.ts';

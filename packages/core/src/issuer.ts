@@ -1,0 +1,97 @@
+import type { Secret } from './secret.ts';
+
+/** A token response (RFC 6749 section 5.1), as the runtime keeps it. */
+export interface TokenSet {
+  readonly accessToken: Secret;
+  /** Absent when the issuer did not send one: a refresh then keeps the old one (RFC 6749 section 6). */
+  readonly refreshToken?: Secret;
+  /** Lower case: `bearer`, `dpop`. */
+  readonly tokenType: string;
+  /** Lifetime in ms as the issuer said it; absent when it said nothing. */
+  readonly expiresInMs?: number;
+  /** Absent when the issuer did not say: then what was asked for was granted. */
+  readonly scopes?: readonly string[];
+  /** Subject of the ID token, where there was one. */
+  readonly subject?: string;
+}
+
+/**
+ * What became of a token request, judged by what the issuer may have done with the refresh token.
+ *
+ * `notSent` is the only outcome after which the same refresh token may be presented again without thought.
+ */
+export type TokenOutcome =
+  /** A usable pair. `salvaged` says why the response failed validation although the pair in it is good. */
+  | { readonly outcome: 'granted'; readonly tokens: TokenSet; readonly salvaged?: string }
+  /** The issuer certainly did not use the token: it was not reached, or refused before looking (429, invalid_client). */
+  | {
+      readonly outcome: 'notSent';
+      readonly kind: 'transient' | 'rate_limited' | 'misconfigured';
+      readonly error: string;
+      readonly retryAfterMs?: number;
+      readonly cause?: unknown;
+    }
+  /** `invalid_grant` and its like: the pair is not usable any more. */
+  | {
+      readonly outcome: 'rejected';
+      readonly kind: 'reauthorization_required' | 'step_up_required';
+      readonly error: string;
+      readonly cause?: unknown;
+    }
+  /** Time-out, dropped connection, 5xx, a refusal after which some issuers have consumed the token: nobody can tell. */
+  | {
+      readonly outcome: 'unknown';
+      readonly kind: 'transient' | 'bad_request' | 'protocol';
+      readonly error: string;
+      readonly retryAfterMs?: number;
+      readonly cause?: unknown;
+    };
+
+/** A refresh request (RFC 6749 section 6). */
+export interface RefreshRequest {
+  readonly refreshToken: Secret;
+  /** Narrows the access token; absent asks for all of the grant. */
+  readonly scopes?: readonly string[];
+  /** RFC 8707 resource indicator. */
+  readonly resource?: string;
+  /** Runs at the last moment before the request leaves; a throw abandons it, and nothing is sent. */
+  readonly beforeSend: () => void;
+  /** Receives the raw body of a 200 response before anything validates it. Awaited. */
+  readonly onResponse: (body: string) => Promise<void>;
+}
+
+/** An authorization server as the runtime uses it. Methods never throw for what the server or the network does. */
+export interface Issuer {
+  /** Presents the refresh token once. Never retries, and no caller can abort it. */
+  refresh(request: RefreshRequest): Promise<TokenOutcome>;
+  /** RFC 6749 section 4.4, for service principals. */
+  clientCredentials(request: {
+    readonly scopes?: readonly string[];
+    readonly resource?: string;
+  }): Promise<TokenOutcome>;
+  /** Introspects a refresh token (RFC 7662): whether it is untouched. Has no side effect at the issuer. */
+  probe(refreshToken: Secret): Promise<'active' | 'inactive' | 'unknown'>;
+  /** RFC 7009. `revoked` also for a token the issuer no longer knows. */
+  revoke(token: Secret, kind: 'access_token' | 'refresh_token'): Promise<'revoked' | 'failed'>;
+  /** Starts the authorization code flow: code + PKCE (RFC 7636). */
+  authorizationUrl(request: {
+    readonly redirectUri: string;
+    readonly scopes: readonly string[];
+    readonly resources?: readonly string[];
+    readonly state: string;
+    readonly codeVerifier: Secret;
+    readonly nonce?: string;
+    readonly loginHint?: string;
+    readonly parameters?: Readonly<Record<string, string>>;
+  }): Promise<URL>;
+  /** Redeems the callback: checks `state` and `iss` (RFC 9207) before the code is sent. */
+  exchangeCode(request: {
+    readonly callbackUrl: URL;
+    readonly redirectUri: string;
+    readonly state: string;
+    readonly codeVerifier: Secret;
+    readonly nonce?: string;
+  }): Promise<TokenOutcome>;
+  /** Reads tokens out of a raw token response that was journaled before a crash. */
+  parse(body: string): TokenSet | undefined;
+}

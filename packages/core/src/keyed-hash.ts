@@ -1,0 +1,96 @@
+import type { CryptoKey } from 'jose';
+import { encode as encodeBase64Url } from 'jose/base64url';
+import { ConfigurationError } from './errors.ts';
+import { createRecentMap } from './recent-map.ts';
+
+/** What a hash is for. Each has a key of its own, so that hashes of one purpose say nothing about another's. */
+export type HashPurpose = 'subject' | 'grant' | 'match' | 'audit';
+
+/** Names people, grants and calls in places where anybody who reads the store may look. */
+export interface KeyedHash {
+  /**
+   * HMAC-SHA-256 (RFC 2104) of `text`, base64url: 22 characters (132 bits), or all 43 for `audit`.
+   *
+   * @throws {TypeError} when `text` is not well-formed Unicode: two such texts would share one hash.
+   */
+  hash(purpose: HashPurpose, text: string): Promise<string>;
+}
+
+/** Not a secret. Processes that share an unsealed store must agree on a key, and there is none to agree on. */
+const publicKey = 'outlive: this store is unsealed and its hashes protect nobody';
+const minimumBytes = 32;
+const shortLength = 22;
+const cacheSize = 2048;
+
+/**
+ * Derives one HMAC key per purpose from `secret` (HKDF, RFC 5869).
+ *
+ * Keep `secret` for as long as the store lives, also when sealing keys rotate: record keys are made with it.
+ * Without one (an unsealed store) the key is a constant of this file: hashes then hide no name from anybody who
+ * guesses it, and an audit chain tells accidents but not attackers.
+ *
+ * @throws {ConfigurationError} when `secret` is shorter than 32 bytes.
+ */
+export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
+  if (secret !== undefined && secret.byteLength < minimumBytes)
+    throw new ConfigurationError(
+      `keys.hash: expected at least ${minimumBytes} bytes; got ${secret.byteLength}`,
+      ['keys.hash'],
+    );
+  // Copied, so that a caller who wipes or reuses the buffer does not change the key.
+  const material = secret === undefined ? bytesOf(publicKey) : new Uint8Array(secret);
+  const keys = new Map<HashPurpose, Promise<CryptoKey>>();
+  const recent = createRecentMap<string, string>(cacheSize);
+
+  function keyFor(purpose: HashPurpose): Promise<CryptoKey> {
+    const known = keys.get(purpose);
+    if (known !== undefined) return known;
+    const derived = deriveKey(material, purpose);
+    keys.set(purpose, derived);
+    return derived;
+  }
+
+  async function compute(purpose: HashPurpose, text: string): Promise<string> {
+    const signature = await crypto.subtle.sign('HMAC', await keyFor(purpose), bytesOf(text));
+    return encodeBase64Url(new Uint8Array(signature));
+  }
+
+  return {
+    async hash(purpose, text) {
+      if (!text.isWellFormed())
+        throw new TypeError('text: expected well-formed Unicode; got half a surrogate pair');
+      // Every text of the audit chain is hashed once; it would only push out names that come back.
+      if (purpose === 'audit') return compute(purpose, text);
+
+      const name = `${purpose}:${text}`;
+      const known = recent.get(name);
+      if (known !== undefined) return known;
+      const result = (await compute(purpose, text)).slice(0, shortLength);
+      recent.set(name, result);
+      return result;
+    },
+  };
+}
+
+async function deriveKey(
+  material: Uint8Array<ArrayBuffer>,
+  purpose: HashPurpose,
+): Promise<CryptoKey> {
+  const base = await crypto.subtle.importKey('raw', material, 'HKDF', false, ['deriveKey']);
+  return crypto.subtle.deriveKey(
+    {
+      name: 'HKDF',
+      hash: 'SHA-256',
+      salt: new Uint8Array(),
+      info: bytesOf(`outlive keyed-hash v1 ${purpose}`),
+    },
+    base,
+    { name: 'HMAC', hash: 'SHA-256', length: 256 },
+    false,
+    ['sign'],
+  );
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,217 @@
+import * as oidc from 'openid-client';
+import { buildAuthorizationUrl, readCallback } from './authorization-code.ts';
+import { AuthError, ConfigurationError } from './errors.ts';
+import type { Issuer, TokenOutcome } from './issuer.ts';
+import {
+  createMetadataSource,
+  type MetadataFailure,
+  type MetadataResult,
+} from './issuer-metadata.ts';
+import {
+  type IssuerTransport,
+  isLoopback,
+  type RequestHooks,
+  type RequestProgress,
+  requestFetch,
+} from './issuer-request.ts';
+import {
+  checkedIssuerUrl,
+  clientAuthenticationOf,
+  type OpenidIssuerOptions,
+} from './openid-issuer-options.ts';
+import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
+import { parseTokenResponse } from './token-response.ts';
+
+export type { ClientAuthentication, OpenidIssuerOptions } from './openid-issuer-options.ts';
+
+/** A token request in the making. */
+interface TokenRequest {
+  readonly grantType: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly hooks?: RequestHooks;
+  /** Whether a good pair is kept when its response fails validation. */
+  readonly salvage: boolean;
+  /** Refuses an ID token by what it must hold. Absent accepts any that openid-client finds valid. */
+  readonly refuseIdToken?: (claims: oidc.IDToken | undefined) => string | undefined;
+}
+
+/**
+ * An issuer that speaks OAuth 2 or OpenID Connect, by way of openid-client.
+ *
+ * Its metadata is discovered at first use. It sends each request once.
+ *
+ * @throws {ConfigurationError} when an option is wrong; names the field, what was expected and what came.
+ */
+export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
+  const issuerUrl = checkedIssuerUrl(options);
+  const authentication = clientAuthenticationOf(options);
+  const transport: IssuerTransport = {
+    fetch: options.fetch ?? globalThis.fetch,
+    clock: options.clock,
+    timeoutMs: options.requestTimeoutMs ?? 30_000,
+  };
+  const given = options.metadata;
+  const metadataSource: () => Promise<MetadataResult> =
+    given === undefined
+      ? createMetadataSource(issuerUrl, transport)
+      : async () => ({ metadata: given });
+
+  /** A configuration of its own for each request: openid-client looks its `fetch` up there. */
+  function configure(
+    metadata: oidc.ServerMetadata,
+    progress: RequestProgress,
+    hooks?: RequestHooks,
+  ): oidc.Configuration {
+    const { clientId } = options;
+    const configuration = new oidc.Configuration(metadata, clientId, undefined, authentication);
+    configuration[oidc.customFetch] = requestFetch(transport, progress, hooks);
+    configuration.timeout = undefined;
+    if (isLoopback(issuerUrl)) oidc.allowInsecureRequests(configuration);
+    return configuration;
+  }
+
+  async function requestTokens(request: TokenRequest): Promise<TokenOutcome> {
+    const source = await metadataSource();
+    if (source.failure !== undefined) return source.failure;
+    const progress: RequestProgress = { sent: false };
+    try {
+      const response = await oidc.genericGrantRequest(
+        configure(source.metadata, progress, request.hooks),
+        request.grantType,
+        request.parameters,
+      );
+      const claims = response.claims();
+      const refused = request.refuseIdToken?.(claims);
+      if (refused !== undefined) return rejected(refused);
+      const tokens = parseTokenResponse(progress.body ?? '');
+      if (tokens === undefined)
+        return { outcome: 'unknown', kind: 'protocol', error: 'unreadable_response' };
+      return {
+        outcome: 'granted',
+        tokens: claims === undefined ? tokens : { ...tokens, subject: claims.sub },
+      };
+    } catch (error) {
+      return failed(request, progress, error);
+    }
+  }
+
+  function failed(request: TokenRequest, progress: RequestProgress, error: unknown): TokenOutcome {
+    if (progress.abandoned !== undefined) {
+      const cause = progress.abandoned.reason;
+      return { outcome: 'notSent', kind: 'transient', error: 'abandoned', cause };
+    }
+    const context = { body: progress.body, now: transport.clock.now() };
+    if (request.salvage && progress.succeeded === true) {
+      const tokens = parseTokenResponse(progress.body ?? '');
+      if (tokens !== undefined)
+        return { outcome: 'granted', tokens, salvaged: describeFailure(error, context).error };
+    }
+    return classifyTokenError(error, progress.sent, context);
+  }
+
+  return {
+    refresh({ refreshToken, scopes, resource, beforeSend, onResponse }) {
+      return requestTokens({
+        grantType: 'refresh_token',
+        parameters: { refresh_token: refreshToken.reveal(), ...narrowing(scopes, resource) },
+        hooks: { beforeSend, onResponse },
+        salvage: true,
+      });
+    },
+
+    clientCredentials({ scopes, resource }) {
+      return requestTokens({
+        grantType: 'client_credentials',
+        parameters: narrowing(scopes, resource),
+        salvage: true,
+      });
+    },
+
+    async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, nonce }) {
+      if (state === '')
+        throw new ConfigurationError('code exchange: state: expected the state that was sent', [
+          'state',
+        ]);
+      const source = await metadataSource();
+      if (source.failure !== undefined) return source.failure;
+      const { issuer, authorization_response_iss_parameter_supported: promised } = source.metadata;
+      const callback = readCallback(callbackUrl, {
+        state,
+        issuer,
+        issuerRequired: promised === true || options.responseIssuerRequired === true,
+      });
+      if (callback.refused !== undefined) return rejected(callback.refused);
+      return requestTokens({
+        grantType: 'authorization_code',
+        parameters: {
+          code: callback.code,
+          // As it was sent: openid-client's own code grant derives it from the callback, normalised.
+          redirect_uri: redirectUri,
+          code_verifier: codeVerifier.reveal(),
+        },
+        // Here validation decides whose tokens these are, and what is lost can be authorized again.
+        salvage: false,
+        refuseIdToken: (claims) => (claims?.nonce === nonce ? undefined : 'nonce_mismatch'),
+      });
+    },
+
+    async authorizationUrl(request) {
+      const source = await metadataSource();
+      if (source.failure !== undefined) throw unavailable(source.failure);
+      return buildAuthorizationUrl(configure(source.metadata, { sent: false }), request);
+    },
+
+    async probe(refreshToken) {
+      const source = await metadataSource();
+      if (source.failure !== undefined) return 'unknown';
+      try {
+        const configuration = configure(source.metadata, { sent: false });
+        const hint = { token_type_hint: 'refresh_token' };
+        const found = await oidc.tokenIntrospection(configuration, refreshToken.reveal(), hint);
+        return found.active ? 'active' : 'inactive';
+      } catch {
+        // No endpoint, no permission, no answer: whatever it is, the token's state is not known.
+        return 'unknown';
+      }
+    },
+
+    async revoke(token, kind) {
+      const source = await metadataSource();
+      if (source.failure !== undefined) return 'failed';
+      const progress: RequestProgress = { sent: false };
+      try {
+        const configuration = configure(source.metadata, progress);
+        await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: kind });
+        return 'revoked';
+      } catch (error) {
+        // Some issuers say so of a token they no longer know, instead of 200 (RFC 7009 section 2.2).
+        const failure = describeFailure(error, { body: progress.body });
+        const unknownToken = failure.status === 400 && failure.error === 'invalid_token';
+        return unknownToken ? 'revoked' : 'failed';
+      }
+    },
+
+    parse: parseTokenResponse,
+  };
+}
+
+function narrowing(
+  scopes: readonly string[] | undefined,
+  resource: string | undefined,
+): Readonly<Record<string, string>> {
+  return {
+    ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
+    ...(resource === undefined ? {} : { resource }),
+  };
+}
+
+function rejected(error: string): TokenOutcome {
+  const kind = asksForStepUp(error) ? 'step_up_required' : 'reauthorization_required';
+  return { outcome: 'rejected', kind, error };
+}
+
+function unavailable({ kind, error, retryAfterMs, cause }: MetadataFailure): AuthError {
+  const code = kind === 'misconfigured' ? 'misconfigured' : 'issuer_unavailable';
+  const detail = `the issuer's metadata could not be discovered: ${error}`;
+  return new AuthError(code, { detail, reason: error, retryAfterMs, cause });
+}

@@ -1,0 +1,139 @@
+import { taskStream } from './audit.ts';
+import type { ChainVerification } from './audit-chain.ts';
+import {
+  checkConfiguration,
+  type OutliveOptions,
+  type ResourceConfiguration,
+} from './configuration.ts';
+import { Connect } from './connect.ts';
+import { type Explanation, explain } from './explain.ts';
+import type { Grants } from './grants.ts';
+import { Ledger } from './ledger.ts';
+import { type MaintenanceReport, maintain } from './maintenance.ts';
+import type { Pause } from './pause-record.ts';
+import { type DecisionRequest, type DecisionResult, Pauses, type Resumption } from './pauses.ts';
+import type { Principal } from './principal.ts';
+import type { Resource } from './resource.ts';
+import { assembleRuntime } from './runtime-assembly.ts';
+import { type StartTask, startTask } from './start-task.ts';
+import { reportUserState, type UserStateReport } from './subject-state.ts';
+import { Task } from './task.ts';
+import { TaskAuthority } from './task-authority.ts';
+import { type TaskCell, Tasks } from './tasks.ts';
+
+/** The resources of an app as requirements name them: scopes are completed and checked by the compiler. */
+export type ConfiguredResources<Resources> = {
+  readonly [Name in keyof Resources & string]: Resources[Name] extends {
+    readonly scopes: readonly (infer Scope extends string)[];
+  }
+    ? Resource<Name, Scope>
+    : never;
+};
+
+/** The runtime of an app: starts tasks, takes in grants, hears decisions, says what happened. */
+export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
+  /** The configured resources, for requirements. */
+  readonly resources: ConfiguredResources<Resources>;
+  /** Grants that the app already holds, and what is known about each. */
+  readonly grants: Grants;
+  /** Getting a grant from a person in a browser. */
+  readonly connect: Connect;
+
+  /** Starts a task. @throws {AuthError} when the principal may not be acted for. @throws {ConfigurationError} */
+  startTask(options: StartTask): Promise<Task>;
+  /** A task that was started earlier, here or in another process. */
+  task(taskId: string): Promise<Task | undefined>;
+
+  /** A pause, by the id that errors and outcomes carry. */
+  pause(pauseId: string): Promise<Pause | undefined>;
+  /** Pauses that wait for people or for a process to resume them. */
+  waitingPauses(): AsyncIterable<Pause>;
+  /** Takes a person's word on a pause. */
+  decide(pauseId: string, request: DecisionRequest): Promise<DecisionResult>;
+  /** Makes a decided task active again, if gate and grant agree. */
+  resume(pauseId: string): Promise<Resumption>;
+
+  /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
+  reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
+
+  /** What happened in a task. */
+  explain(taskId: string): Promise<Explanation>;
+  /** Whether a task's audit log is whole. */
+  verify(taskId: string): Promise<ChainVerification>;
+
+  /** Does the background work that is due. Call it from a scheduled job where no process stays up. */
+  maintain(): Promise<MaintenanceReport>;
+  /** Finishes refreshes under way, writes out the audit log, and stops. Does not close the store. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Makes the runtime. Everything is checked here.
+ *
+ * @throws {ConfigurationError} naming every wrong field by its path, what was expected and what came.
+ */
+export function createOutlive<const Resources extends Record<string, ResourceConfiguration>>(
+  options: OutliveOptions<Resources>,
+): Outlive<Resources> {
+  checkConfiguration(options);
+  const runtime = assembleRuntime(options, {
+    taskChanged: (id) => tasks.distrust(id),
+  });
+  const tasks = new Tasks(runtime);
+  const ledger = new Ledger(runtime);
+  const pauses = new Pauses(runtime, tasks, ledger);
+  const stopMaintaining = maintainInBackground();
+
+  function taskOf(cell: TaskCell): Task {
+    const authority = new TaskAuthority(runtime, tasks, cell);
+    return new Task({ runtime, tasks, pauses, ledger, authority, cell });
+  }
+
+  function maintainInBackground(): () => void {
+    const everyMs = runtime.policy.maintainMs;
+    if (everyMs === 0) return () => undefined;
+    let cancel: () => void = () => undefined;
+    const next = (): void => {
+      cancel = runtime.clock.schedule(() => {
+        // A round that failed left everything due; the next one finds it again.
+        maintain(runtime, tasks, pauses).then(next, next);
+      }, everyMs);
+    };
+    next();
+    return () => cancel();
+  }
+
+  async function close(): Promise<void> {
+    stopMaintaining();
+    runtime.feed.close();
+    await runtime.grants.idle();
+    await runtime.audit.close();
+  }
+
+  return {
+    resources: Object.fromEntries(
+      Object.entries(options.resources).map(([name, { scopes }]) => [name, { name, scopes }]),
+    ) as ConfiguredResources<Resources>,
+    grants: runtime.grants,
+    connect: new Connect(runtime),
+    startTask: async (start) => taskOf(await startTask(runtime, tasks, start)),
+    async task(taskId) {
+      const cell = await tasks.load(taskId);
+      return cell && taskOf(cell);
+    },
+    pause: async (pauseId) => (await pauses.get(pauseId))?.value,
+    waitingPauses: () => pauses.waiting(),
+    decide: (pauseId, request) => pauses.decide(pauseId, request),
+    resume: (pauseId) => pauses.resume(pauseId),
+    reportUserState: (principal, report) => reportUserState(runtime, principal, report),
+    explain: (taskId) => explain({ audit: runtime.audit, taskId }),
+    async verify(taskId) {
+      await runtime.audit.flush();
+      return runtime.audit.verify(taskStream(taskId));
+    },
+    maintain: () => maintain(runtime, tasks, pauses),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

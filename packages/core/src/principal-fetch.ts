@@ -1,0 +1,124 @@
+import type { BearerToken, CallAuthority, RefusalOptions, SendOutcome } from './call-authority.ts';
+import { discardResponse } from './discard-response.ts';
+import type { AuthErrorCode } from './errors.ts';
+import { captureRequest, fetchArguments, type OutgoingRequest } from './outgoing-request.ts';
+import { followRedirect, isAnswerByRedirect } from './redirect.ts';
+import type { ResourceLocation } from './resource-location.ts';
+import { readRefusal } from './resource-refusal.ts';
+
+/** What a principal's fetch is made of. */
+export interface PrincipalFetchOptions {
+  /** Made by `locateResource`. */
+  readonly resource: ResourceLocation;
+  readonly authority: CallAuthority;
+  /** The platform's fetch, captured by the caller before any tool runs. */
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/**
+ * Makes the `fetch` of a principal handle: relative URLs resolve against the resource's base URL, the token goes
+ * to the resource's origins only, and every redirect is followed by hand and checked like a new request.
+ *
+ * A 401 gets one newer token and one more try, if the body can be sent again. What the resource finally refuses
+ * rejects with an AuthError whose pause is recorded by then; responses that are not about authority are the
+ * tool's. The caller's `signal` ends its request and its waiting, never a refresh that others wait for too.
+ *
+ * It rejects with a RequestRefusedError (before anything is acquired or sent, save for a redirect), an AuthError,
+ * the reason of `signal`, or the error of the platform's fetch as it is.
+ */
+export function createPrincipalFetch(options: PrincipalFetchOptions): typeof globalThis.fetch {
+  const { resource, authority } = options;
+  return async (input, init) => {
+    const request = captureRequest(resource, input, init);
+    request.signal?.throwIfAborted();
+    // Nothing is awaited that is there already: a fresh token and a read cost no turn of the event loop.
+    const acquired = authority.acquire();
+    const token = 'then' in acquired ? await untilAborted(acquired, request.signal) : acquired;
+    const recorded = authority.beforeSend();
+    if (recorded !== undefined) await recorded;
+    const answer = await exchange(options, request, token);
+    if ('response' in answer) return answer.response;
+    throw await authority.refuse(answer.code, answer.options);
+  };
+}
+
+/** The response for the tool, or what to tell the authority about the resource's final refusal. */
+type Answer =
+  | { readonly response: Response }
+  | { readonly code: AuthErrorCode; readonly options: RefusalOptions };
+
+/** Sends `first` and whatever follows from it: redirects, and one try with a newer token. */
+async function exchange(
+  { resource, authority, fetch }: PrincipalFetchOptions,
+  first: OutgoingRequest,
+  firstToken: BearerToken,
+): Promise<Answer> {
+  let request = first;
+  let token = firstToken;
+  let renewed = false;
+  let hops = 0;
+  /** What to report should it end here. */
+  let outcome: SendOutcome = 'refused';
+  /** What the hops before amount to: a POST that was answered with a 303 had its effect, whatever follows. */
+  let settled: SendOutcome = 'refused';
+  try {
+    for (;;) {
+      request.signal?.throwIfAborted();
+      const authorization = bearer(token);
+      if (authorization === undefined)
+        return { code: 'misconfigured', options: { reason: 'token_not_sendable' } };
+
+      outcome = 'unknown';
+      const response = await fetch(...fetchArguments(request, authorization));
+      outcome = 'answered';
+
+      const refusal = readRefusal(response, token.value);
+      if (refusal === undefined) {
+        const next = followRedirect(resource, request, response, hops);
+        if (next === undefined) return { response: hops === 0 ? response : redirected(response) };
+        if (isAnswerByRedirect(response.status)) settled = 'answered';
+        outcome = settled;
+        request = next;
+        hops += 1;
+        continue;
+      }
+
+      outcome = settled;
+      discardResponse(response);
+      if (renewed || !refusal.renewable) return refusal;
+      // Renewed even where this call cannot use it, so that the next one finds a token that works.
+      token = await untilAborted(authority.renew(token), request.signal);
+      renewed = true;
+      if (!request.replayable)
+        return { code: refusal.code, options: { reason: 'body_not_replayable' } };
+    }
+  } finally {
+    authority.afterSend(outcome);
+  }
+}
+
+/**
+ * The header value for `token`; `undefined` when it holds characters that a header cannot carry. The platform
+ * would refuse those too, with an error that repeats the token.
+ */
+function bearer(token: BearerToken): string | undefined {
+  const value = token.value.reveal();
+  return /^[\x21-\x7e]+$/.test(value) ? `Bearer ${value}` : undefined;
+}
+
+/** `fetch` says of a response whether redirects led to it; the platform's followed none. */
+function redirected(response: Response): Response {
+  return Object.defineProperty(response, 'redirected', { value: true });
+}
+
+/** Waits for `shared`, which goes on when the wait ends: others wait for it too. */
+function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return shared;
+  return new Promise((resolve, reject) => {
+    const stopWaiting = (): void => reject(signal.reason);
+    if (signal.aborted) stopWaiting();
+    signal.addEventListener('abort', stopWaiting, { once: true });
+    const settle = (): void => signal.removeEventListener('abort', stopWaiting);
+    shared.then(resolve, reject).then(settle, settle);
+  });
+}

@@ -1,0 +1,18 @@
+import type { KeyedHash } from './keyed-hash.ts';
+import type { Principal } from './principal.ts';
+import { defaultTenant } from './record-key.ts';
+
+/** Names a principal where names must not be read: the same in every process, and no way back. */
+export function principalId(hash: KeyedHash, principal: Principal): Promise<string> {
+  const { issuer, subject, tenant } = principal;
+  return hash.hash('subject', JSON.stringify([tenant ?? defaultTenant, issuer ?? '', subject]));
+}
+
+/** Whether two principals are the same one. */
+export function isSamePrincipal(one: Principal, other: Principal): boolean {
+  return (
+    one.subject === other.subject &&
+    (one.issuer ?? '') === (other.issuer ?? '') &&
+    (one.tenant ?? defaultTenant) === (other.tenant ?? defaultTenant)
+  );
+}

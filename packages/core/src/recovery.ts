@@ -1,0 +1,149 @@
+import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
+import { randomId } from './random-id.ts';
+import type { Versioned } from './records.ts';
+import { present } from './rotation.ts';
+import type { Claim, RotationContext } from './rotation-context.ts';
+import { persist, settle, swapAttempt } from './settlement.ts';
+
+/**
+ * Settles an attempt whose owner vanished or whose outcome is unknown. The caller has seen it unchanged for the
+ * whole wait on its own clock.
+ *
+ * The first rule that applies decides: the journal has the response → adopt it; the issuer does not rotate →
+ * present again; a probe tells; the issuer forgives a second presentation → present again; else the policy.
+ *
+ * @throws {AuthError} when a presentation says that nothing can be waited for.
+ */
+export async function recover(
+  context: RotationContext,
+  current: Versioned<GrantRecord>,
+): Promise<void> {
+  const { state } = current.value;
+  if (state.status !== 'refreshing' && state.status !== 'recovering') return;
+  const claim = await claimRecovery(context, current, state.attempt);
+  if (claim === undefined) return;
+  if (await adoptFromJournal(context, claim)) return;
+  const plan = await decide(context, claim);
+  if (plan.verdict === 'dead') return bury(context, claim, plan.death, plan.reason);
+  return presentAgain(context, claim, plan.reason);
+}
+
+async function claimRecovery(
+  context: RotationContext,
+  current: Versioned<GrantRecord>,
+  lost: RefreshAttempt,
+): Promise<Claim | undefined> {
+  const { clock, journal } = context;
+  const { journalHost: _theirs, ...inherited } = lost;
+  const attempt: RefreshAttempt = {
+    ...inherited,
+    id: randomId(),
+    owner: context.process,
+    ...(journal === undefined ? {} : { journalHost: journal.host }),
+    startedAt: clock.now(),
+    previous: [...lost.previous, lost.id],
+  };
+  const claimedAtMs = clock.monotonicMs();
+  const record = recovering(current.value, attempt);
+  if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
+  return { version: current.version + 1, record, attempt, claimedAtMs };
+}
+
+/** Rule a: a process on this disk received the response and died before it could store the pair. */
+async function adoptFromJournal(context: RotationContext, claim: Claim): Promise<boolean> {
+  const { journal, issuer, clock } = context;
+  if (journal === undefined) return false;
+  for (const id of claim.attempt.previous.toReversed()) {
+    const body = await journal.read(id);
+    const tokens = body === undefined ? undefined : issuer.parse(body.reveal());
+    if (tokens === undefined) continue;
+    const adopted = await settle(context, claim, {
+      outcome: { outcome: 'granted', tokens },
+      issuedAt: claim.attempt.firstStartedAt,
+    });
+    if (adopted === undefined) return false;
+    await journal.erase(id);
+    context.audit({
+      type: 'refresh-recovered',
+      attempt: claim.attempt.id,
+      reason: `the journal of attempt ${id} holds the response; age ${clock.now() - claim.attempt.firstStartedAt} ms`,
+    });
+    return true;
+  }
+  return false;
+}
+
+type Plan =
+  | { readonly verdict: 'presentAgain'; readonly reason: string }
+  | {
+      readonly verdict: 'dead';
+      readonly death: 'rotated_pair_lost' | 'in_doubt';
+      readonly reason: string;
+    };
+
+/** Rules b to f. */
+async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
+  const { profile, issuer, clock } = context;
+  const { record, attempt } = claim;
+  const again = (reason: string): Plan => ({ verdict: 'presentAgain', reason });
+
+  if (record.kind === 'clientCredentials' || profile.rotation === 'none')
+    return again('nothing was consumed: the issuer does not rotate');
+
+  const probed =
+    profile.probe && record.refreshToken !== undefined
+      ? await issuer.probe(record.refreshToken)
+      : 'unknown';
+  if (probed === 'active') return again('introspection says that the token was not used');
+  if (probed === 'inactive' && profile.rotation === 'strict')
+    return {
+      verdict: 'dead',
+      death: 'rotated_pair_lost',
+      reason: 'introspection says that the token was used, and its successor is lost',
+    };
+
+  if (profile.rotation === 'untilChildUsed')
+    return again('the token stays valid until its child is used');
+
+  const safeMs = profile.leewayMs - 2000;
+  if (profile.rotation === 'leeway' && clock.now() - attempt.firstStartedAt < safeMs)
+    return again('within the leeway of the issuer');
+
+  if (profile.whenInDoubt === 'presentOnce' && !attempt.presentedAgain)
+    return again('policy presentOnce: nothing left to lose');
+  return {
+    verdict: 'dead',
+    death: 'in_doubt',
+    reason: attempt.presentedAgain ? 'in doubt for the second time' : 'policy reauthorize',
+  };
+}
+
+/** Records the second presentation before it happens, then presents. */
+async function presentAgain(context: RotationContext, claim: Claim, reason: string): Promise<void> {
+  const attempt: RefreshAttempt = {
+    ...claim.attempt,
+    id: randomId(),
+    previous: [...claim.attempt.previous, claim.attempt.id],
+    startedAt: context.clock.now(),
+    presentedAgain: true,
+  };
+  const claimedAtMs = context.clock.monotonicMs();
+  const record = recovering(claim.record, attempt);
+  if (!(await swapAttempt(context, claim.version, record, attempt.id))) return;
+  const again: Claim = { version: claim.version + 1, record, attempt, claimedAtMs };
+  const recovered = await settle(context, again, await present(context, again));
+  if (recovered !== undefined)
+    context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+}
+
+async function bury(
+  context: RotationContext,
+  claim: Claim,
+  death: 'rotated_pair_lost' | 'in_doubt',
+  reason: string,
+): Promise<void> {
+  const now = context.clock.now();
+  const stored = await persist(context, claim, (record) => dead(record, death, reason, now));
+  if (stored !== undefined)
+    context.audit({ type: 'grant-died', attempt: claim.attempt.id, code: death, reason });
+}

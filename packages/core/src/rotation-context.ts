@@ -1,0 +1,61 @@
+import type { AuditEvent } from './audit-event.ts';
+import type { Clock } from './clock.ts';
+import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
+import type { Issuer, TokenOutcome } from './issuer.ts';
+import type { IssuerProfile } from './issuer-profile.ts';
+import type { Journal } from './journal.ts';
+import type { Records } from './records.ts';
+import type { RecordIndex, Store } from './store.ts';
+import type { GateMoment, Verdict } from './user-state.ts';
+
+/** Times that govern rotation, ms. */
+export interface RotationTimes {
+  /** A claim that has not been sent by then is given up: a frozen process may wake long after others have recovered. */
+  readonly sendByMs: number;
+  readonly requestTimeoutMs: number;
+  /** How long after an unknown outcome the original request may still arrive at the issuer. */
+  readonly settleMs: number;
+  /** Further wait for the host whose disk may hold the response. */
+  readonly journalGraceMs: number;
+  /** How long one call waits for a refresh before it gives up waiting. */
+  readonly maxWaitMs: number;
+  /** Used when the issuer does not say `expires_in`. */
+  readonly defaultLifetimeMs: number;
+  /** First and longest wait between attempts that were certainly not processed. */
+  readonly backoffMs: readonly [number, number];
+}
+
+/** Everything the rotation of one grant works with. */
+export interface RotationContext {
+  readonly key: string;
+  readonly store: Store;
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly issuer: Issuer;
+  readonly profile: IssuerProfile;
+  readonly journal: Journal | undefined;
+  readonly times: RotationTimes;
+  /** Id of this process. */
+  readonly process: string;
+  /** Told of work that goes on after the caller has its answer; a serverless app hands it to its `waitUntil`. */
+  readonly background: (work: Promise<void>) => void;
+  readonly index: (record: GrantRecord) => RecordIndex;
+  readonly gate: (moment: GateMoment) => Promise<Verdict>;
+  readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
+}
+
+/** A claim that landed: this process, and no other, may present the token. */
+export interface Claim {
+  readonly version: number;
+  readonly record: GrantRecord;
+  readonly attempt: RefreshAttempt;
+  /** Monotonic ms of the claim. */
+  readonly claimedAtMs: number;
+}
+
+/** A token outcome and the instant (epoch ms) just before its request was sent. */
+export interface SentOutcome {
+  readonly outcome: TokenOutcome;
+  readonly issuedAt: number;
+}

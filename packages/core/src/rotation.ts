@@ -1,0 +1,138 @@
+import { AuthError } from './errors.ts';
+import {
+  type AccessTokenSlot,
+  claimed,
+  type GrantRecord,
+  type RefreshAttempt,
+  type SlotSpec,
+} from './grant-record.ts';
+import { fingerprintOf, randomId } from './random-id.ts';
+import type { Versioned } from './records.ts';
+import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
+import { Secret } from './secret.ts';
+import { settle, swapAttempt } from './settlement.ts';
+import type { GateMoment } from './user-state.ts';
+
+/**
+ * Rotates a grant once, for one slot: gate → claim → present → settle → gate.
+ *
+ * Fences the presentation, not the write: whoever presents the refresh token has claimed it in the record first,
+ * and a claim never lapses to free, only to in doubt.
+ *
+ * Answers the new slot, `lost` when another process claimed first, or `unsettled` when the record says what now.
+ *
+ * @throws {AuthError} when there is nothing to wait for.
+ */
+export async function rotate(
+  context: RotationContext,
+  current: Versioned<GrantRecord>,
+  slot: SlotSpec,
+): Promise<AccessTokenSlot | 'lost' | 'unsettled'> {
+  await allow(context, 'claim');
+  const claim = await claimPresentation(context, current, slot);
+  if (claim === undefined) return 'lost';
+  const outcome = await present(context, claim);
+  const fresh = await settle(context, claim, outcome);
+  if (fresh === undefined) return 'unsettled';
+  await withholdUnlessAllowed(context, claim);
+  return fresh;
+}
+
+/** Before the claim: the person must be active, as of now. */
+async function allow(context: RotationContext, moment: GateMoment): Promise<void> {
+  const verdict = await context.gate(moment);
+  if (verdict.state === 'active') return;
+  throw new AuthError('user_state', {
+    reason: verdict.state,
+    detail: `${verdict.source} says ${verdict.state}`,
+  });
+}
+
+/** The claim: a compare-and-swap from idle to refreshing, written ahead of the request. */
+async function claimPresentation(
+  context: RotationContext,
+  current: Versioned<GrantRecord>,
+  slot: SlotSpec,
+): Promise<Claim | undefined> {
+  const { clock, journal } = context;
+  const now = clock.now();
+  const claimedAtMs = clock.monotonicMs();
+  const attempt: RefreshAttempt = {
+    id: randomId(),
+    owner: context.process,
+    ...(journal === undefined ? {} : { journalHost: journal.host }),
+    slot,
+    startedAt: now,
+    firstStartedAt: now,
+    fingerprint: await fingerprintOf(current.value.refreshToken),
+    previous: [],
+    presentedAgain: false,
+    failures: current.value.state.status === 'idle' ? (current.value.state.failures ?? 0) : 0,
+  };
+  const record = claimed(current.value, attempt);
+  if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
+  context.audit({ type: 'refresh-claimed', attempt: attempt.id, generation: record.generation });
+  return { version: current.version + 1, record, attempt, claimedAtMs };
+}
+
+/** The one presentation, detached from every caller, with the raw response journaled before anything validates it. */
+export async function present(context: RotationContext, claim: Claim): Promise<SentOutcome> {
+  const { clock, times, issuer, journal } = context;
+  const { record, attempt } = claim;
+  let issuedAt = clock.now();
+  const beforeSend = (): void => {
+    issuedAt = clock.now();
+    const ages = [issuedAt - attempt.startedAt, clock.monotonicMs() - claim.claimedAtMs];
+    if (ages.some((age) => age > times.sendByMs))
+      throw new AbandonedClaim(`the claim is ${Math.max(...ages)} ms old`);
+  };
+  const { scopes, resource } = attempt.slot;
+  const narrowing = {
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(resource === undefined ? {} : { resource }),
+  };
+  if (record.kind === 'clientCredentials') {
+    const outcome = await issuer.clientCredentials(narrowing);
+    return { outcome, issuedAt };
+  }
+  if (record.refreshToken === undefined)
+    return {
+      outcome: {
+        outcome: 'rejected',
+        kind: 'reauthorization_required',
+        error: 'refresh_token_missing',
+      },
+      issuedAt,
+    };
+  const outcome = await issuer.refresh({
+    refreshToken: record.refreshToken,
+    ...narrowing,
+    beforeSend,
+    onResponse: async (body) => {
+      await journal?.write(attempt.id, new Secret(body)).catch((error: unknown) =>
+        // The pair is in hand: a full disk here must not lose it.
+        context.audit({
+          type: 'refresh-in-doubt',
+          attempt: attempt.id,
+          reason: `the journal could not be written: ${error instanceof Error ? error.message : error}`,
+        }),
+      );
+    },
+  });
+  return { outcome, issuedAt };
+}
+
+/** Thrown by `beforeSend`: too late to present. */
+class AbandonedClaim extends Error {
+  override readonly name = 'AbandonedClaim';
+}
+
+/** After the response: the pair is kept, but not handed out if the person's state changed meanwhile. */
+async function withholdUnlessAllowed(context: RotationContext, claim: Claim): Promise<void> {
+  try {
+    await allow(context, 'response');
+  } catch (error) {
+    context.audit({ type: 'token-withheld', attempt: claim.attempt.id });
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+import type { LedgerEntry } from './call-record.ts';
+import type { Pause } from './pause-record.ts';
+
+/**
+ * How a run ended. Only `completed` has a `result`, so a paused run cannot be read as a success.
+ *
+ * `State` is what the adapter needs to resume the run: plain JSON, without a token.
+ */
+export type RunOutcome<Result, State = unknown> =
+  | {
+      readonly status: 'completed';
+      readonly result: Result;
+      readonly ledger: readonly LedgerEntry[];
+    }
+  | {
+      readonly status: 'paused';
+      readonly pause: Pause;
+      /** What the framework returned when the loop was stopped; its text is not an answer. */
+      readonly partialResult: Result | undefined;
+      readonly state: State;
+      readonly ledger: readonly LedgerEntry[];
+    }
+  | { readonly status: 'cancelled' | 'expired'; readonly ledger: readonly LedgerEntry[] }
+  | {
+      readonly status: 'failed';
+      readonly error: unknown;
+      readonly ledger: readonly LedgerEntry[];
+    };

@@ -1,0 +1,219 @@
+import { createAudit } from './audit.ts';
+import { systemClock } from './clock.ts';
+import {
+  defaultSendByMs,
+  type OutliveOptions,
+  type ProviderConfiguration,
+  type ResourceConfiguration,
+} from './configuration.ts';
+import { ConfigurationError } from './errors.ts';
+import { defaultEscalation } from './escalation.ts';
+import { Grants } from './grants.ts';
+import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
+import { createKeyedHash } from './keyed-hash.ts';
+import { createOpenidIssuer } from './openid-issuer.ts';
+import { principalId } from './principal-id.ts';
+import { randomId } from './random-id.ts';
+import { createRecords } from './records.ts';
+import { locateResource } from './resource-location.ts';
+import type { RotationTimes } from './rotation-context.ts';
+import {
+  type Policy,
+  type ProtectedResource,
+  type Provider,
+  type Runtime,
+  stamped,
+} from './runtime.ts';
+import { createSealer } from './sealing.ts';
+import { Secret } from './secret.ts';
+import { StopFeed } from './stop-feed.ts';
+import { reportedUserState } from './subject-state.ts';
+import { type GateTimes, UserStates } from './user-state.ts';
+
+const hourMs = 3_600_000;
+
+/** Makes the parts of the runtime from a configuration that was checked, and joins them. */
+export function assembleRuntime(
+  options: OutliveOptions,
+  hears: { readonly taskChanged: (taskId: string) => void },
+): Runtime {
+  const { store, journal, keys } = options;
+  if (keys === undefined && store.ephemeral !== true)
+    throw new ConfigurationError(
+      'createOutlive: keys: expected keys to seal what this store keeps, or "unsealed"; got nothing',
+      ['keys'],
+    );
+  const sealing = keys === undefined || keys === 'unsealed' ? undefined : keys;
+  const clock = options.clock ?? systemClock;
+  const process = randomId();
+  const random = Math.random;
+  const keyedHash = createKeyedHash(sealing?.hash);
+  const records = createRecords({ store, sealer: createSealer(sealing) });
+  const times = rotationTimes(options);
+  const feed = new StopFeed(
+    store,
+    clock,
+    { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
+    (notice) =>
+      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.distrust(notice.id),
+  );
+  const userStates = new UserStates({
+    clock,
+    sources:
+      typeof options.gate === 'function' ? [{ name: 'gate', check: options.gate }] : options.gate,
+    times: gateTimes(options),
+    reported: (principal) => reportedUserState({ records, keyedHash }, principal),
+    changed(principal, verdict, before) {
+      // Whoever asks first tells the others; what they make of it they ask the gate themselves.
+      const denied = verdict.state !== 'active' && verdict.state !== 'unknown';
+      principalId(keyedHash, principal).then((id) => {
+        runtime.audit.record(
+          `subject:${id}`,
+          stamped(runtime, {
+            type: 'user-state-changed',
+            principal: id,
+            outcome: verdict.state,
+            reason: `${verdict.source}; before: ${before.state}`,
+          }),
+        );
+        return denied ? feed.publish({ kind: 'subject', id }) : undefined;
+      }, ignoreUnpublished);
+    },
+  });
+  const providers = new Map(
+    Object.entries(options.providers).map(([name, provider]) => [
+      name,
+      assembleProvider(name, provider, times, clock),
+    ]),
+  );
+  const grants = new Grants(
+    () => runtime,
+    (provider) => ({
+      store,
+      records,
+      clock,
+      random,
+      issuer: provider.issuer,
+      profile: provider.profile,
+      journal,
+      times,
+      process,
+      background: options.waitUntil ?? (() => undefined),
+    }),
+  );
+  const runtime: Runtime = {
+    store,
+    records,
+    clock,
+    random,
+    keyedHash,
+    audit: createAudit({
+      store,
+      keyedHash,
+      clock,
+      ...(options.audit?.sinks === undefined ? {} : { sinks: options.audit.sinks }),
+      ...(options.audit?.onProblem === undefined ? {} : { onProblem: options.audit.onProblem }),
+    }),
+    providers,
+    resources: new Map(
+      Object.entries(options.resources).map(([name, resource]) => [
+        name,
+        assembleResource(name, resource, providers),
+      ]),
+    ),
+    policy: policyOf(options),
+    userStates,
+    feed,
+    grants,
+    fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    process,
+  };
+  return runtime;
+}
+
+/** The notice only spares other processes a wait: each of them asks the gate itself before it mints anything. */
+function ignoreUnpublished(): void {}
+
+function assembleProvider(
+  name: string,
+  configuration: ProviderConfiguration,
+  times: RotationTimes,
+  clock: Runtime['clock'],
+): Provider {
+  const { clientSecret, profile, metadata, fetch, clientAuthentication } = configuration;
+  const secret = typeof clientSecret === 'string' ? new Secret(clientSecret) : clientSecret;
+  return {
+    name,
+    issuerUrl: configuration.issuer,
+    issuer: createOpenidIssuer({
+      issuer: configuration.issuer,
+      clientId: configuration.clientId,
+      ...(secret === undefined ? {} : { clientSecret: secret }),
+      ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
+      requestTimeoutMs: times.requestTimeoutMs,
+      ...(metadata === undefined
+        ? {}
+        : { metadata: { issuer: configuration.issuer, ...metadata } }),
+      ...(fetch === undefined ? {} : { fetch }),
+      clock,
+    }),
+    profile: { ...strictIssuer, ...profile } satisfies IssuerProfile,
+    delegation: configuration.delegation ?? 'shared',
+    resourceIndicators: configuration.resourceIndicators ?? false,
+    redirectUri: configuration.redirectUri,
+  };
+}
+
+function assembleResource(
+  name: string,
+  configuration: ResourceConfiguration,
+  providers: ReadonlyMap<string, Provider>,
+): ProtectedResource {
+  const { provider, baseUrl, scopes, allowedOrigins, indicator } = configuration;
+  const takesIndicators = providers.get(provider)?.resourceIndicators === true;
+  return {
+    name,
+    provider,
+    scopes,
+    location: locateResource({ name, baseUrl, allowedOrigins }),
+    indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+  };
+}
+
+function rotationTimes({ policy = {} }: OutliveOptions): RotationTimes {
+  const requestTimeoutMs = policy.requestTimeoutMs ?? 30_000;
+  return {
+    requestTimeoutMs,
+    settleMs: policy.settleMs ?? requestTimeoutMs,
+    sendByMs: policy.sendByMs ?? defaultSendByMs(policy),
+    journalGraceMs: policy.journalGraceMs ?? 60_000,
+    maxWaitMs: policy.maxWaitMs ?? 90_000,
+    defaultLifetimeMs: policy.defaultLifetimeMs ?? 300_000,
+    backoffMs: [500, 60_000],
+  };
+}
+
+function gateTimes({ policy = {} }: OutliveOptions): GateTimes {
+  return {
+    timeoutMs: policy.gateTimeoutMs ?? 2000,
+    cacheMs: policy.gateCacheMs ?? 5000,
+    revalidateMs: policy.revalidateMs ?? 30_000,
+    toleranceMs: {
+      read: 120_000,
+      reversible: 30_000,
+      ...policy.unknownToleranceMs,
+      irreversible: 0,
+    },
+  };
+}
+
+function policyOf({ policy = {} }: OutliveOptions): Policy {
+  return {
+    escalate: policy.escalate ?? defaultEscalation,
+    authorize: policy.authorize,
+    maxLifetimeMs: policy.maxLifetimeMs ?? 24 * hourMs,
+    pauseExpiresMs: policy.pauseExpiresMs ?? 7 * 24 * hourMs,
+    claimWaitMs: policy.claimWaitMs ?? 5000,
+    maintainMs: policy.maintainMs ?? 5000,
+  };
+}

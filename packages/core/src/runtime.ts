@@ -1,0 +1,84 @@
+import type { Audit } from './audit.ts';
+import type { AuditEvent } from './audit-event.ts';
+import type { Clock } from './clock.ts';
+import type { DelegationStrategyName } from './delegation.ts';
+import type { EscalationPolicy } from './escalation.ts';
+import type { Grants } from './grants.ts';
+import type { Issuer } from './issuer.ts';
+import type { IssuerProfile } from './issuer-profile.ts';
+import type { KeyedHash } from './keyed-hash.ts';
+import type { Approver, Pause } from './pause-record.ts';
+import type { Records } from './records.ts';
+import type { ResourceLocation } from './resource-location.ts';
+import type { StopFeed } from './stop-feed.ts';
+import type { Store } from './store.ts';
+import type { UserStates } from './user-state.ts';
+
+/** One OAuth client registration at one issuer, ready for use. */
+export interface Provider {
+  readonly name: string;
+  readonly issuerUrl: string;
+  readonly issuer: Issuer;
+  readonly profile: IssuerProfile;
+  readonly delegation: DelegationStrategyName;
+  /** Whether token requests name the resource (RFC 8707). */
+  readonly resourceIndicators: boolean;
+  readonly redirectUri: string | undefined;
+}
+
+/** A resource of the app: where it lives and who guards it. */
+export interface ProtectedResource {
+  readonly name: string;
+  readonly provider: string;
+  readonly scopes: readonly string[];
+  readonly location: ResourceLocation;
+  /** Resource indicator (RFC 8707); absent where the provider takes none. */
+  readonly indicator: string | undefined;
+}
+
+/** Says who `by` is. Answers the authenticated person, or `undefined` to refuse. */
+export type Authorizer = (request: {
+  readonly by: string;
+  readonly pause: Pause;
+}) => Approver | undefined | Promise<Approver | undefined>;
+
+/** The app's rules, with defaults filled in. Times in ms. */
+export interface Policy {
+  readonly escalate: EscalationPolicy;
+  readonly authorize: Authorizer | undefined;
+  /** Longest life of a task, waiting included. */
+  readonly maxLifetimeMs: number;
+  /** How long a pause may be decided. */
+  readonly pauseExpiresMs: number;
+  /** How long somebody's resumption may stand still before another process takes it over. */
+  readonly claimWaitMs: number;
+  /** How often background work is looked for. */
+  readonly maintainMs: number;
+}
+
+/** The parts that everything in the core works with. Made once, by `createOutlive`. */
+export interface Runtime {
+  readonly store: Store;
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly keyedHash: KeyedHash;
+  readonly audit: Audit;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly resources: ReadonlyMap<string, ProtectedResource>;
+  readonly policy: Policy;
+  readonly userStates: UserStates;
+  readonly feed: StopFeed;
+  readonly grants: Grants;
+  readonly fetch: typeof globalThis.fetch;
+  /** Id of this process, drawn at start. */
+  readonly process: string;
+}
+
+/** Fills in what every audit event of this process carries. */
+export function stamped(
+  runtime: Pick<Runtime, 'clock' | 'process'>,
+  event: Omit<AuditEvent, 'at' | 'process'>,
+): AuditEvent {
+  return { ...event, at: runtime.clock.now(), process: runtime.process };
+}

@@ -1,0 +1,207 @@
+import { sleep } from './clock.ts';
+import { AuthError } from './errors.ts';
+import {
+  type AccessTokenSlot,
+  canAdoptLate,
+  dead,
+  deferred,
+  type GrantRecord,
+  settled,
+} from './grant-record.ts';
+import type { TokenOutcome } from './issuer.ts';
+import type { Versioned } from './records.ts';
+import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
+
+/** Swaps, and after an error re-reads: finding one's own attempt means that the swap landed. */
+export async function swapAttempt(
+  context: RotationContext,
+  expectedVersion: number,
+  record: GrantRecord,
+  attemptId: string,
+): Promise<boolean> {
+  try {
+    return await context.records.swap(context.key, expectedVersion, record, context.index(record));
+  } catch (cause) {
+    const found = await context.records.get<GrantRecord>(context.key).catch((error: unknown) => {
+      throw new AuthError('store_unavailable', { cause: error });
+    });
+    const state = found?.value.state;
+    if (state !== undefined && 'attempt' in state && state.attempt?.id === attemptId) return true;
+    throw new AuthError('store_unavailable', { cause });
+  }
+}
+
+/** Writes what became of the presentation. Answers the new slot if there is one. */
+export async function settle(
+  context: RotationContext,
+  claim: Claim,
+  sent: SentOutcome,
+): Promise<AccessTokenSlot | undefined> {
+  const { outcome } = sent;
+  const { attempt } = claim;
+  switch (outcome.outcome) {
+    case 'granted': {
+      const timing = {
+        now: context.clock.now(),
+        issuedAt: sent.issuedAt,
+        defaultLifetimeMs: context.times.defaultLifetimeMs,
+        jitter: context.random(),
+      };
+      const alone = context.profile.accessTokenAfterRotation === 'revoked';
+      const stored = await persist(
+        context,
+        claim,
+        (record) =>
+          settled(alone ? { ...record, slots: {} } : record, attempt.slot, outcome.tokens, timing),
+        { late: true },
+      );
+      if (stored === undefined) return undefined;
+      await context.journal?.erase(attempt.id);
+      context.audit({
+        type: 'token-refreshed',
+        attempt: attempt.id,
+        generation: stored.generation,
+        ...(outcome.salvaged === undefined ? {} : { reason: `salvaged: ${outcome.salvaged}` }),
+      });
+      return stored.slots[attempt.slot.key];
+    }
+    case 'notSent':
+      await defer(context, claim, outcome.kind, outcome.error, outcome.retryAfterMs);
+      if (outcome.kind === 'misconfigured')
+        throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
+      return undefined;
+    case 'rejected':
+      await die(context, claim, outcome);
+      return undefined;
+    case 'unknown':
+      return doubt(context, claim, outcome);
+  }
+}
+
+async function die(
+  context: RotationContext,
+  claim: Claim,
+  outcome: TokenOutcome & { outcome: 'rejected' },
+): Promise<void> {
+  const death =
+    outcome.error === 'refresh_token_missing'
+      ? 'refresh_token_missing'
+      : outcome.kind === 'step_up_required'
+        ? 'step_up_required'
+        : 'rejected';
+  const now = context.clock.now();
+  await persist(context, claim, (record) => dead(record, death, outcome.error, now));
+  context.audit({ type: 'grant-died', attempt: claim.attempt.id, reason: outcome.error });
+}
+
+/** Nobody can tell whether the token was used. The record stays claimed until recovery has found out. */
+async function doubt(
+  context: RotationContext,
+  claim: Claim,
+  outcome: TokenOutcome & { outcome: 'unknown' },
+): Promise<undefined> {
+  const { record, attempt } = claim;
+  context.audit({ type: 'refresh-in-doubt', attempt: attempt.id, reason: outcome.error });
+  if (record.kind === 'clientCredentials') {
+    // Nothing was consumed: a service principal simply asks again.
+    await defer(context, claim, 'transient', outcome.error, outcome.retryAfterMs);
+    return undefined;
+  }
+  if (outcome.kind !== 'bad_request' || record.refreshToken === undefined) return undefined;
+  // The issuer answered, and would answer the same again; the only question is whether it used the token first.
+  const used = context.profile.probe
+    ? (await context.issuer.probe(record.refreshToken)) === 'inactive'
+    : false;
+  if (used) {
+    const now = context.clock.now();
+    await persist(context, claim, (current) =>
+      dead(current, 'rotated_pair_lost', outcome.error, now),
+    );
+    context.audit({ type: 'grant-died', attempt: attempt.id, reason: outcome.error });
+    return undefined;
+  }
+  await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
+  throw new AuthError('issuer_refused', { reason: outcome.error, cause: outcome.cause });
+}
+
+/** Back to idle with the same pair: certainly not used. */
+export async function defer(
+  context: RotationContext,
+  claim: Claim,
+  kind: string,
+  error: string,
+  retryAfterMs: number | undefined,
+): Promise<void> {
+  const { failures } = claim.attempt;
+  const [first, longest] = context.times.backoffMs;
+  const backoffMs = Math.min(longest, first * 2 ** failures) * (0.5 + context.random() / 2);
+  const now = context.clock.now();
+  await persist(context, claim, (record) =>
+    deferred(record, {
+      now,
+      retryAfterMs: retryAfterMs ?? backoffMs,
+      failures: failures + 1,
+      kind,
+      error,
+    }),
+  );
+  context.audit({
+    type: 'refresh-deferred',
+    attempt: claim.attempt.id,
+    code: kind,
+    reason: error,
+  });
+}
+
+/**
+ * Writes the result of a claim and does not give up while the store is down: a rotated pair is held until it is
+ * stored. Answers the stored record, or `undefined` when others have moved the record on meanwhile. Only a pair
+ * (`late`) may still be written over somebody's recovery of this very attempt: it is what they are looking for.
+ */
+export async function persist(
+  context: RotationContext,
+  claim: Claim,
+  next: (record: GrantRecord) => GrantRecord,
+  options: { readonly late?: boolean } = {},
+): Promise<GrantRecord | undefined> {
+  let { version, record } = claim;
+  for (let delayMs = 20; ; delayMs = Math.min(delayMs * 2, 1000)) {
+    const result = next(record);
+    try {
+      if (await context.records.swap(context.key, version, result, context.index(result)))
+        return result;
+      delayMs = 20;
+    } catch {
+      // Unknown whether it landed: wait, then look.
+      await sleep(context.clock, delayMs);
+    }
+    let found: Versioned<GrantRecord> | undefined;
+    try {
+      found = await context.records.get<GrantRecord>(context.key);
+    } catch {
+      continue;
+    }
+    if (found === undefined) return undefined;
+    if (isSameResult(found.value, result)) return found.value;
+    if (found.version === version) continue;
+    if (options.late !== true || !canAdoptLate(found.value, claim.attempt)) {
+      context.audit({
+        type: 'refresh-abandoned',
+        attempt: claim.attempt.id,
+        reason: 'another process has settled this attempt',
+      });
+      return undefined;
+    }
+    version = found.version;
+    record = found.value;
+  }
+}
+
+function isSameResult(found: GrantRecord, result: GrantRecord): boolean {
+  return (
+    found.generation === result.generation &&
+    found.state.status === result.state.status &&
+    found.refreshToken?.reveal() === result.refreshToken?.reveal() &&
+    (found.state.status === 'idle' || found.state.status === 'dead')
+  );
+}

@@ -1,0 +1,138 @@
+import { delegatedSlot } from './delegation.ts';
+import { AuthError } from './errors.ts';
+import type { AccessTokenSlot, SlotSpec } from './grant-record.ts';
+import { type Requirement, resourceName } from './requirement.ts';
+import type { ProtectedResource, Runtime } from './runtime.ts';
+import { type TaskAuthority as Authority, deadlineOf } from './task-record.ts';
+import type { TaskCell, Tasks } from './tasks.ts';
+import type { TokenRequest, TokenSource } from './token-source.ts';
+import type { SubjectCell } from './user-state.ts';
+
+/** What a requirement means for one task: which resource, which source of tokens, which slot. */
+export interface Binding {
+  readonly resource: ProtectedResource;
+  readonly source: TokenSource;
+  readonly slot: SlotSpec;
+}
+
+/** Gives a task its access tokens: none while it is paused, ended, out of time, or its principal is stopped. */
+export class TaskAuthority {
+  readonly #runtime: Runtime;
+  readonly #tasks: Tasks;
+  readonly #cell: TaskCell;
+  readonly #subject: SubjectCell;
+  readonly #bindings = new WeakMap<Requirement, Binding>();
+
+  constructor(runtime: Runtime, tasks: Tasks, cell: TaskCell) {
+    this.#runtime = runtime;
+    this.#tasks = tasks;
+    this.#cell = cell;
+    const { principal, subject } = cell.current.value;
+    this.#subject = runtime.userStates.cell(principal, subject);
+  }
+
+  /** Whether tokens may be handed out as far as this process knows right now. No I/O. */
+  isOpen(): boolean {
+    const { clock, feed } = this.#runtime;
+    const { current, stale } = this.#cell;
+    const nowMs = clock.monotonicMs();
+    return (
+      !stale &&
+      current.value.status === 'active' &&
+      this.#subject.verdict.state === 'active' &&
+      nowMs < this.#subject.trustedUntilMs &&
+      feed.isTrusted() &&
+      clock.now() < deadlineOf(current.value)
+    );
+  }
+
+  /** The token for `requirement` if it can be had without waiting. No I/O. */
+  peek(requirement: Requirement): AccessTokenSlot | undefined {
+    const binding = this.#bindings.get(requirement);
+    return binding !== undefined && this.isOpen() ? binding.source.peek(binding.slot) : undefined;
+  }
+
+  /**
+   * The token for `requirement`, after whatever has to be waited for.
+   *
+   * @throws {AuthError} when the task may not have one.
+   */
+  async token(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
+    await this.ensureActive();
+    const { source, slot } = await this.bind(requirement);
+    const mayMint = await this.#ensureSubject(requirement);
+    if (!mayMint) {
+      const held = request.rejectedGeneration === undefined ? source.peek(slot) : undefined;
+      if (held !== undefined) return held;
+      throw this.#stopped();
+    }
+    const token = await source.token(slot, request);
+    // The wait may have been long: a pause or a revocation that came meanwhile holds.
+    if (!this.isOpen()) await this.ensureActive();
+    if (this.#subject.verdict.state !== 'active') throw this.#stopped();
+    return token;
+  }
+
+  /** What a requirement means here. @throws {AuthError} `insufficient_scope` when the task was not given it. */
+  async bind(requirement: Requirement): Promise<Binding> {
+    const known = this.#bindings.get(requirement);
+    if (known !== undefined) return known;
+    const { resources, grants } = this.#runtime;
+    const { value: task } = this.#cell.current;
+    const name = resourceName(requirement);
+    const resource = resources.get(name);
+    const authority = task.authorities.find((given) => given.resource === name);
+    const missing = missingScopes(requirement, authority);
+    if (resource === undefined || authority === undefined || missing.length > 0)
+      throw new AuthError('insufficient_scope', {
+        reason: `the task has no ${missing.join(' ')} at ${name}`,
+      });
+    const provider = this.#runtime.providers.get(authority.provider);
+    const { source } = await grants.source({
+      provider: authority.provider,
+      principal: task.principal,
+      account: task.account,
+    });
+    const slot = delegatedSlot(provider?.delegation ?? 'shared', {
+      id: authority.delegationId,
+      scopes: authority.scopes,
+      indicator: resource.indicator,
+    });
+    const binding = { resource, source, slot };
+    this.#bindings.set(requirement, binding);
+    return binding;
+  }
+
+  /** Asks the store where this process cannot be sure. @throws {AuthError} unless the task is active and in time. */
+  async ensureActive(): Promise<void> {
+    try {
+      await this.#tasks.load(this.#cell.current.value.id);
+    } catch (cause) {
+      throw new AuthError('store_unavailable', { cause });
+    }
+    const { value: task } = this.#cell.current;
+    if (task.status === 'paused') throw new AuthError('task_paused', { ref: task.pause?.id });
+    if (task.status !== 'active' || (await this.#tasks.expireIfDue(task)))
+      throw new AuthError('task_ended', { reason: task.status });
+  }
+
+  /** Whether a token may be minted now; an unknown state may still use what is there, for a while. */
+  async #ensureSubject(requirement: Requirement): Promise<boolean> {
+    const { clock, userStates } = this.#runtime;
+    const { principal, subject } = this.#cell.current.value;
+    const trusted = clock.monotonicMs() < this.#subject.trustedUntilMs;
+    if (!trusted) await userStates.check(principal, subject, 'revalidate');
+    if (this.#subject.verdict.state === 'active') return true;
+    if (userStates.tolerates(this.#subject, requirement.effect)) return false;
+    throw this.#stopped();
+  }
+
+  #stopped(): AuthError {
+    const { state, source } = this.#subject.verdict;
+    return new AuthError('user_state', { reason: state, detail: `${source} says ${state}` });
+  }
+}
+
+function missingScopes(requirement: Requirement, authority: Authority | undefined): string[] {
+  return requirement.scopes.filter((scope) => !authority?.scopes.includes(scope));
+}

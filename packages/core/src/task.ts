@@ -1,0 +1,165 @@
+import { AgentRun, type RunContext } from './agent-run.ts';
+import type { CallRecord } from './call-record.ts';
+import { AuthError } from './errors.ts';
+import type { AccessTokenSlot } from './grant-record.ts';
+import type { CallReference } from './ledger.ts';
+import type { Pause } from './pause-record.ts';
+import type { Principal } from './principal.ts';
+import { randomId } from './random-id.ts';
+import type { Requirement } from './requirement.ts';
+import { deadlineOf } from './task-record.ts';
+import type { TaskStatus } from './task-state.ts';
+import type { TaskEnd } from './tasks.ts';
+import type { TokenRequest } from './token-source.ts';
+
+/** Which paused run goes on, and with which of its calls. */
+export interface ResumeRun {
+  readonly runId: string;
+  readonly toolCallIds: readonly string[];
+  /**
+   * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
+   * done already is not done again: such calls wait for a person.
+   */
+  readonly takeOver?: boolean;
+}
+
+/** One agent task: what an app holds. Durable: the same task in every process that loads it. */
+export class Task {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly agent: string;
+  readonly #context: RunContext;
+
+  /** @internal */
+  constructor(context: RunContext) {
+    const { value: record } = context.cell.current;
+    this.id = record.id;
+    this.principal = record.principal;
+    this.agent = record.agent;
+    this.#context = context;
+  }
+
+  /** The state as this process last knew it. */
+  get status(): TaskStatus {
+    return this.#context.cell.current.value.status;
+  }
+
+  /** The pause the task waits for, as this process last knew it. */
+  get pause(): Pause | undefined {
+    return this.#context.cell.current.value.pause;
+  }
+
+  /** Epoch ms at which it runs out of time, were it to stay as it is. */
+  get deadlineAt(): number {
+    return deadlineOf(this.#context.cell.current.value);
+  }
+
+  /**
+   * An access token for `requirement`. For integrations that cannot use a principal's `fetch`; never give it to a
+   * tool. Fresh tokens come from memory, without I/O.
+   *
+   * @throws {AuthError} (as a rejection) when the task may not have one. Unlike a tool call this opens no pause.
+   */
+  getAccessToken(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
+    const { authority } = this.#context;
+    const held = request.rejectedGeneration === undefined ? authority.peek(requirement) : undefined;
+    return held === undefined ? authority.token(requirement, request) : Promise.resolve(held);
+  }
+
+  /** Starts one agent loop under this task. Adapters call it. */
+  startRun(): AgentRun {
+    return new AgentRun(this.#context, undefined);
+  }
+
+  /**
+   * Continues a paused run: reserves its refused calls, so that of two processes that try, one goes on.
+   *
+   * @throws {AuthError} `not_resumable` when another run has them, or they are not waiting (any more).
+   */
+  async resumeRun(options: ResumeRun): Promise<AgentRun> {
+    const holder = randomId();
+    const calls = options.toolCallIds.toSorted();
+    const doubtful = await this.#doubtful(options, calls, holder);
+    if (doubtful !== undefined) {
+      await this.#askAbout(doubtful);
+      return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set() });
+    }
+    for (const toolCallId of calls) await this.#reserve(options, toolCallId, holder);
+    return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set(calls) });
+  }
+
+  /** Pauses the task by hand. Nothing is handed out until it is resumed. */
+  async suspend(reason: string): Promise<Pause | undefined> {
+    const { pauses, cell } = this.#context;
+    return pauses.open(
+      cell.current.value,
+      { code: 'task_paused', recovery: 'approver', reason },
+      undefined,
+    );
+  }
+
+  /** Ends the task as done, and the authority made for it. */
+  complete(): Promise<TaskEnd> {
+    return this.#context.tasks.end(this.id, 'complete');
+  }
+
+  /** Ends the task unfinished. */
+  cancel(reason?: string): Promise<TaskEnd> {
+    return this.#context.tasks.end(this.id, 'cancel', reason);
+  }
+
+  /** Ends the task as failed. */
+  fail(reason?: string): Promise<TaskEnd> {
+    return this.#context.tasks.end(this.id, 'fail', reason);
+  }
+
+  /** The first call whose outcome nobody can tell. Taking over from a process that is gone may reveal one. */
+  async #doubtful(
+    options: ResumeRun,
+    calls: readonly string[],
+    holder: string,
+  ): Promise<CallRecord | undefined> {
+    const { ledger } = this.#context;
+    for (const toolCallId of calls) {
+      const record = await ledger.change(this.#reference(options, toolCallId), (current) =>
+        options.takeOver === true && current?.status === 'started' && current.effect !== 'read'
+          ? { ...current, status: 'unknown', holder }
+          : undefined,
+      );
+      if (record?.status === 'unknown') return record;
+    }
+    return undefined;
+  }
+
+  async #reserve(options: ResumeRun, toolCallId: string, holder: string): Promise<void> {
+    const reserved = await this.#context.ledger.change(
+      this.#reference(options, toolCallId),
+      (current) => {
+        const abandoned =
+          options.takeOver === true &&
+          (current?.status === 'resuming' || current?.status === 'started');
+        return current?.status === 'refused' || (current !== undefined && abandoned)
+          ? { ...current, status: 'resuming', holder }
+          : undefined;
+      },
+    );
+    if (reserved?.holder === holder) return;
+    throw new AuthError('not_resumable', {
+      reason: reserved === undefined ? 'no such call' : `the call is ${reserved.status}`,
+    });
+  }
+
+  async #askAbout(call: CallRecord): Promise<void> {
+    const { pauses, cell } = this.#context;
+    const { runId, toolCallId, toolName, resource, scopes, effect } = call;
+    await pauses.open(
+      cell.current.value,
+      { code: 'outcome_unknown', recovery: 'approver', reason: toolCallId },
+      { runId, toolCallId, toolName, resource, scopes, effect },
+    );
+  }
+
+  #reference(options: ResumeRun, toolCallId: string): CallReference {
+    return { task: this.#context.cell.current.value, runId: options.runId, toolCallId };
+  }
+}

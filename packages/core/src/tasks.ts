@@ -1,0 +1,183 @@
+import { taskStream } from './audit.ts';
+import type { AuditEvent } from './audit-event.ts';
+import { type DelegationEnd, endDelegations } from './delegations.ts';
+import { AuthError } from './errors.ts';
+import type { Pause } from './pause-record.ts';
+import { recordKey } from './record-key.ts';
+import type { Versioned } from './records.ts';
+import { type Runtime, stamped } from './runtime.ts';
+import { applied, deadlineOf, type TaskRecord, taskIndex } from './task-record.ts';
+import type { TaskEvent } from './task-state.ts';
+
+/** What this process knows about a task, readable without I/O. */
+export interface TaskCell {
+  current: Versioned<TaskRecord>;
+  /** Something happened elsewhere: ask the store before believing this. */
+  stale: boolean;
+}
+
+/** How a task ended, and what of its authority outlives it. */
+export interface TaskEnd {
+  readonly status: TaskRecord['status'];
+  readonly delegations: readonly DelegationEnd[];
+  /** Epoch ms until which a token that cannot be revoked may still work; absent when nothing does. */
+  readonly authorityEndsAt?: number;
+}
+
+const endEvents = {
+  complete: 'task-completed',
+  cancel: 'task-cancelled',
+  fail: 'task-failed',
+  expire: 'task-expired',
+} as const;
+
+/** The tasks this process has to do with: reads them, moves them on by compare-and-swap, tells other processes. */
+export class Tasks {
+  readonly #runtime: Runtime;
+  readonly #cells = new Map<string, TaskCell>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** Hears from the stop feed that a task changed elsewhere. */
+  distrust(taskId: string): void {
+    const cell = this.#cells.get(taskId);
+    if (cell !== undefined) cell.stale = true;
+  }
+
+  /** The tasks that are active as far as this process knows. */
+  active(): TaskRecord[] {
+    return [...this.#cells.values()]
+      .map((cell) => cell.current.value)
+      .filter((record) => record.status === 'active');
+  }
+
+  async create(record: TaskRecord): Promise<TaskCell> {
+    await this.#runtime.feed.ensureFresh();
+    const key = taskKey(record.id);
+    if (!(await this.#runtime.records.swap(key, 0, record, taskIndex(record))))
+      throw new Error(`task ${record.id}: the id is taken`);
+    return this.#know({ version: 1, value: record, index: taskIndex(record) });
+  }
+
+  /** The cell of a task, read from the store if this process has not met it or must not believe what it knows. */
+  async load(taskId: string): Promise<TaskCell | undefined> {
+    const { feed, records } = this.#runtime;
+    // The feed first: whatever happens to the task after the reading is then heard.
+    await feed.ensureFresh();
+    const known = this.#cells.get(taskId);
+    if (known !== undefined && !known.stale) return known;
+    const read = await records.get<TaskRecord>(taskKey(taskId));
+    return read === undefined ? undefined : this.#know(read);
+  }
+
+  /**
+   * Moves a task on. Answers the record after the move, or as it stands when the event cannot happen (any more);
+   * `moved` tells which.
+   */
+  async move(
+    taskId: string,
+    event: TaskEvent,
+    change: { readonly pause?: Pause; readonly endReason?: string; readonly by?: string } = {},
+  ): Promise<{ readonly moved: boolean; readonly record: TaskRecord }> {
+    const { records, clock, feed } = this.#runtime;
+    const key = taskKey(taskId);
+    for (;;) {
+      const current = await records.get<TaskRecord>(key);
+      if (current === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
+      const next = applied(current.value, event, { now: clock.now(), ...change });
+      if (next === undefined) {
+        this.#know(current);
+        return { moved: false, record: current.value };
+      }
+      const index = taskIndex(next);
+      if (!(await this.#swapLanded(key, current.version, next))) continue;
+      this.#know({ version: current.version + 1, value: next, index });
+      await feed.publish({ kind: 'task', id: taskId });
+      return { moved: true, record: next };
+    }
+  }
+
+  /** Ends a task and the authority that was made for it. Ending it again answers how it ended. */
+  async end(
+    taskId: string,
+    event: keyof typeof endEvents,
+    reason?: string,
+    by?: string,
+  ): Promise<TaskEnd> {
+    const change = reason === undefined ? {} : { endReason: reason };
+    const { moved, record } = await this.move(taskId, event, change);
+    if (moved)
+      this.audit(record, {
+        type: endEvents[event],
+        ...(reason === undefined ? {} : { reason }),
+        ...(by === undefined ? {} : { by }),
+      });
+    const delegations =
+      record.endedAt === undefined ? [] : await endDelegations(this.#runtime, this, record);
+    const ends = delegations.flatMap((delegation) => delegation.authorityEndsAt ?? []);
+    return {
+      status: record.status,
+      delegations,
+      ...(ends.length === 0 ? {} : { authorityEndsAt: Math.max(...ends) }),
+    };
+  }
+
+  /** Ends a task that has run out of time. Answers whether it had. */
+  async expireIfDue(record: TaskRecord): Promise<boolean> {
+    if (this.#runtime.clock.now() < deadlineOf(record)) return false;
+    await this.end(record.id, 'expire', 'the task ran out of time');
+    return true;
+  }
+
+  /** Records what happened to a task, in its own stream. */
+  audit(record: TaskRecord, event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {
+    this.#runtime.audit.record(
+      taskStream(record.id),
+      stamped(this.#runtime, {
+        ...event,
+        taskId: record.id,
+        principal: record.subject,
+        agent: record.agent,
+      }),
+    );
+  }
+
+  /** After an error the record tells: the next version is ours if it says what we wrote. */
+  async #swapLanded(key: string, version: number, next: TaskRecord): Promise<boolean> {
+    const { records } = this.#runtime;
+    try {
+      return await records.swap(key, version, next, taskIndex(next));
+    } catch (error) {
+      const found = await records.get<TaskRecord>(key);
+      if (found?.version === version) throw error;
+      return (
+        found?.version === version + 1 &&
+        found.value.status === next.status &&
+        found.value.pause?.id === next.pause?.id &&
+        found.value.activeSince === next.activeSince
+      );
+    }
+  }
+
+  #know(current: Versioned<TaskRecord>): TaskCell {
+    const { id } = current.value;
+    const cell = this.#cells.get(id);
+    if (cell === undefined) {
+      const made = { current, stale: false };
+      this.#cells.set(id, made);
+      return made;
+    }
+    if (current.version >= cell.current.version) {
+      cell.current = current;
+      cell.stale = false;
+    }
+    return cell;
+  }
+}
+
+/** Task ids are random: they need no tenant to be unique, and a pause finds its task by id alone. */
+export function taskKey(taskId: string): string {
+  return recordKey('task', undefined, taskId);
+}

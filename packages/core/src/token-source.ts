@@ -1,0 +1,262 @@
+import { Mutex } from 'async-mutex';
+import { sleep } from './clock.ts';
+import { AuthError } from './errors.ts';
+import {
+  type AccessTokenSlot,
+  freshness,
+  type GrantRecord,
+  type SlotSpec,
+} from './grant-record.ts';
+import type { Versioned } from './records.ts';
+import { recover } from './recovery.ts';
+import { rotate } from './rotation.ts';
+import type { RotationContext } from './rotation-context.ts';
+
+/** What a caller wants of the source beyond a token. */
+export interface TokenRequest {
+  /** Number of the token that a resource has just refused: a newer one is adopted, else one refresh is made. */
+  readonly rejectedGeneration?: number;
+  /** Ends the caller's wait, never the refresh. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The access tokens of one grant, in this process.
+ *
+ * Fresh: answered from memory. Due: answered from memory, and refreshed in the background. Unusable: callers wait
+ * for the one refresh. One refresh at a time per grant, whatever scopes it is for: the refresh token belongs to
+ * the grant.
+ */
+export class TokenSource {
+  readonly #context: RotationContext;
+  readonly #mutex = new Mutex();
+  readonly #refreshing = new Map<string, Promise<AccessTokenSlot>>();
+  #known: Versioned<GrantRecord> | undefined;
+  #quietUntilMs = Number.NEGATIVE_INFINITY;
+  #observed: { id: string; version: number; sinceMs: number } | undefined;
+
+  constructor(context: RotationContext) {
+    this.#context = context;
+  }
+
+  /** The slot's token if it can be handed out without waiting; a due one is refreshed in the background. */
+  peek(slot: SlotSpec): AccessTokenSlot | undefined {
+    const held = this.#known?.value.slots[slot.key];
+    if (held === undefined) return undefined;
+    const now = this.#context.clock.now();
+    if (now < held.dueAt) return held;
+    if (now >= held.unusableAt) return undefined;
+    this.#refreshInBackground(slot);
+    return held;
+  }
+
+  /** @throws {AuthError} when there is no token to be had, or not within the time a call may wait. */
+  async token(slot: SlotSpec, request: TokenRequest = {}): Promise<AccessTokenSlot> {
+    const { rejectedGeneration, signal } = request;
+    if (rejectedGeneration === undefined) {
+      const held = this.peek(slot);
+      if (held !== undefined) return held;
+    }
+    return this.#within(this.#refresh(slot, rejectedGeneration), signal);
+  }
+
+  /** The grant as this process last saw it; read from the store when it never did. */
+  async record(): Promise<GrantRecord | undefined> {
+    return (this.#known ?? (await this.#read()))?.value;
+  }
+
+  /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */
+  forget(): void {
+    this.#known = undefined;
+    this.#observed = undefined;
+  }
+
+  /** Resolves when no refresh of this process is under way. */
+  async idle(): Promise<void> {
+    await this.#mutex.waitForUnlock();
+  }
+
+  #refreshInBackground(slot: SlotSpec): void {
+    const { clock, background } = this.#context;
+    if (clock.monotonicMs() < this.#quietUntilMs) return;
+    const refresh = this.#refresh(slot, undefined, 'background').then(
+      () => undefined,
+      () => {
+        // Nobody waits for this one. What went wrong is in the record and the audit log, and the next caller
+        // that has no usable token meets it there. Until then: do not ask again with every call.
+        this.#quietUntilMs = clock.monotonicMs() + 250;
+      },
+    );
+    background(refresh);
+  }
+
+  /** One refresh for all who want the same: callers share it, and none of them can abort it. */
+  #refresh(
+    slot: SlotSpec,
+    rejected: number | undefined,
+    mode: 'waiting' | 'background' = 'waiting',
+  ): Promise<AccessTokenSlot> {
+    const name = `${mode}|${rejected ?? ''}|${slot.key}`;
+    let refreshing = this.#refreshing.get(name);
+    if (refreshing === undefined) {
+      refreshing = this.#mutex
+        .runExclusive(() => this.#drive(slot, rejected, mode))
+        .finally(() => this.#refreshing.delete(name));
+      this.#refreshing.set(name, refreshing);
+    }
+    return refreshing;
+  }
+
+  /** Moves the grant on until it has a token for `slot`. Every round starts by reading the store again. */
+  async #drive(
+    slot: SlotSpec,
+    rejected: number | undefined,
+    mode: 'waiting' | 'background',
+  ): Promise<AccessTokenSlot> {
+    const { clock, times } = this.#context;
+    const giveUpAtMs = clock.monotonicMs() + times.maxWaitMs;
+    using change = this.#changes();
+    for (;;) {
+      const current = await this.#read();
+      if (current === undefined)
+        throw new AuthError('reauthorization_required', { reason: 'no_grant' });
+      const held = current.value.slots[slot.key];
+      if (held !== undefined && this.#serves(held, rejected)) return held;
+
+      const { state } = current.value;
+      if (state.status === 'dead')
+        throw new AuthError(
+          state.death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required',
+          { reason: state.death, detail: state.error },
+        );
+
+      let waitMs: number;
+      if (state.status === 'idle') {
+        waitMs = this.#backoffMs(state);
+        if (waitMs === 0) {
+          const rotated = await rotate(this.#context, current, slot);
+          if (typeof rotated === 'object') return this.#remember(rotated, slot);
+          continue;
+        }
+      } else {
+        waitMs = await this.#observe(current, state.attempt);
+        if (waitMs === 0) continue;
+      }
+      if (mode === 'background' || clock.monotonicMs() + waitMs >= giveUpAtMs)
+        throw this.#stillWaiting(state);
+      await change.within(Math.min(waitMs, 250));
+    }
+  }
+
+  /** Whether `held` is an answer: usable, not yet due, and not the one that was refused. */
+  #serves(held: AccessTokenSlot, rejected: number | undefined): boolean {
+    const state = freshness(held, this.#context.clock.now());
+    return rejected === undefined
+      ? state === 'fresh'
+      : held.generation > rejected && state !== 'unusable';
+  }
+
+  /** How long to leave the issuer alone; bounded by what was asked for, whatever another host's clock says. */
+  #backoffMs(state: GrantRecord['state'] & { status: 'idle' }): number {
+    if (state.notBefore === undefined) return 0;
+    const left = state.notBefore - this.#context.clock.now();
+    return Math.max(0, Math.min(left, state.retryAfterMs ?? left));
+  }
+
+  /**
+   * Watches somebody's attempt. Answers how long to wait, or 0 when it was this call that moved things on. An
+   * attempt is given up only when this process has seen it unchanged for the whole time on its own clock.
+   */
+  async #observe(
+    current: Versioned<GrantRecord>,
+    attempt: { readonly id: string; readonly journalHost?: string },
+  ): Promise<number> {
+    const { clock, times, journal } = this.#context;
+    const now = clock.monotonicMs();
+    if (this.#observed?.id !== attempt.id || this.#observed.version !== current.version)
+      this.#observed = { id: attempt.id, version: current.version, sinceMs: now };
+    const foreign = attempt.journalHost !== undefined && attempt.journalHost !== journal?.host;
+    const patienceMs =
+      times.requestTimeoutMs + times.settleMs + (foreign ? times.journalGraceMs : 0);
+    const leftMs = this.#observed.sinceMs + patienceMs - now;
+    if (leftMs > 0) return leftMs;
+    this.#observed = undefined;
+    await recover(this.#context, current);
+    return 0;
+  }
+
+  #stillWaiting(state: GrantRecord['state']): AuthError {
+    if (state.status !== 'idle')
+      return new AuthError('in_doubt', { detail: `the grant is ${state.status}` });
+    const { lastError, retryAfterMs } = state;
+    const options = { ...(lastError && { reason: lastError.error }), retryAfterMs };
+    if (lastError?.kind === 'misconfigured') return new AuthError('misconfigured', options);
+    if (lastError?.kind === 'issuer_refused') return new AuthError('issuer_refused', options);
+    return new AuthError('issuer_unavailable', options);
+  }
+
+  async #read(): Promise<Versioned<GrantRecord> | undefined> {
+    let read: Versioned<GrantRecord> | undefined;
+    try {
+      read = await this.#context.records.get<GrantRecord>(this.#context.key);
+    } catch (cause) {
+      throw new AuthError('store_unavailable', { cause });
+    }
+    this.#known = read;
+    return read;
+  }
+
+  /** The rotation knows the new slot, but not the record's version: read it with the next round. */
+  #remember(slot: AccessTokenSlot, spec: SlotSpec): AccessTokenSlot {
+    const known = this.#known;
+    if (known !== undefined)
+      this.#known = {
+        ...known,
+        value: { ...known.value, slots: { ...known.value.slots, [spec.key]: slot } },
+      };
+    return slot;
+  }
+
+  /** A hint that the record changed in another process, plus the wait that does not trust it. */
+  #changes(): { within(ms: number): Promise<void> } & Disposable {
+    const { store, clock, key } = this.#context;
+    let wake = (): void => undefined;
+    let watch: Disposable | undefined;
+    return {
+      async within(ms) {
+        const changed = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        watch ??= store.watch?.({ keys: [key] }, () => wake());
+        const timer = new AbortController();
+        await Promise.race([changed, sleep(clock, ms, timer.signal)]);
+        timer.abort();
+      },
+      [Symbol.dispose]() {
+        watch?.[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** Bounds one caller's wait. The refresh itself goes on. */
+  async #within(refresh: Promise<AccessTokenSlot>, signal?: AbortSignal): Promise<AccessTokenSlot> {
+    const { clock, times } = this.#context;
+    const timer = new AbortController();
+    const stop = signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]);
+    const giveUp = sleep(clock, times.maxWaitMs, stop).then(
+      () => {
+        throw new AuthError('issuer_unavailable', { detail: 'the refresh takes too long' });
+      },
+      () => {
+        throw new AuthError('cancelled', { cause: signal?.reason });
+      },
+    );
+    try {
+      return await Promise.race([refresh, giveUp]);
+    } finally {
+      timer.abort();
+      // The loser of the race must not surface as an unhandled rejection.
+      giveUp.catch(() => undefined);
+    }
+  }
+}

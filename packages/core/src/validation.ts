@@ -1,0 +1,47 @@
+import * as z from 'zod';
+import { ConfigurationError } from './errors.ts';
+
+/** A principal as callers pass it. */
+export const principalSchema: z.ZodType<{
+  issuer?: string | undefined;
+  subject: string;
+  tenant?: string | undefined;
+}> = z.strictObject({
+  issuer: z.string().min(1).optional(),
+  subject: z.string().min(1),
+  tenant: z.string().min(1).optional(),
+});
+
+/**
+ * Checks `value` and returns it as it came.
+ *
+ * @throws {ConfigurationError} naming, for every wrong field, its path, what was expected and what came.
+ */
+export function checked<T>(schema: z.ZodType, value: T, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return value;
+  const issues = result.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not an option' }))
+      : [{ path: issue.path, message: `${issue.message}; got ${shown(value, issue.path)}` }],
+  );
+  const paths = issues.map(({ path }) => path.map(String).join('.'));
+  const lines = issues.map(({ message }, at) => `${paths[at] || '(the whole)'}: ${message}`);
+  throw new ConfigurationError(`${what}: ${lines.join('\n  ')}`, paths);
+}
+
+/** What came, short, and without the values of fields that may be secret. */
+function shown(value: unknown, path: readonly PropertyKey[]): string {
+  let current = value;
+  for (const part of path) {
+    if (typeof current !== 'object' || current === null) return 'nothing';
+    current = (current as Record<PropertyKey, unknown>)[part];
+  }
+  const name = String(path.at(-1) ?? '');
+  if (current === undefined) return 'nothing';
+  if (typeof current === 'string')
+    return /secret|token|key/i.test(name) ? 'a text' : JSON.stringify(current.slice(0, 80));
+  if (typeof current === 'number' || typeof current === 'boolean') return String(current);
+  if (current === null) return 'null';
+  return Array.isArray(current) ? 'an array' : `a ${typeof current}`;
+}

@@ -1,0 +1,2 @@
+export type { SqliteStoreOptions } from './sqlite-options.ts';
+export { sqliteStore } from './sqlite-store.ts';

@@ -1,0 +1,55 @@
+export type { AccessTokenFacts } from './access-token-facts.ts';
+export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
+export type { StepUp } from './bearer-challenge.ts';
+export type { AuthorizeOptions } from './code-flow.ts';
+export { createFakeClock, type FakeClock } from './fake-clock.ts';
+export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
+export type { GrantState, IssuerCounters, TokenPresentations } from './issuer-ledger.ts';
+export type {
+  RefreshTokenReuse,
+  TestClient,
+  TestIssuerBehaviour,
+  TestIssuerOptions,
+  TestResources,
+} from './issuer-options.ts';
+export type { SeededGrant, SeedGrantOptions, TokenResponse } from './issuer-seed.ts';
+export type { TestUser } from './issuer-users.ts';
+export type {
+  ModelCallOptions,
+  ModelFinishReason,
+  ModelResult,
+  ModelStreamPart,
+  ModelUsage,
+  PromptMessage,
+  PromptPart,
+  TestLanguageModel,
+  TextPart,
+  ToolCallPart,
+} from './language-model.ts';
+export {
+  createMisbehavingModel,
+  type MisbehavingModelOptions,
+  type Misbehaviour,
+} from './misbehaving-model.ts';
+export {
+  type AcceptedRequest,
+  createProtectedApi,
+  type ProtectedApi,
+  type ProtectedApiOptions,
+} from './protected-api.ts';
+export {
+  callTool,
+  createScriptedModel,
+  type ModelScript,
+  type ModelToolResult,
+  type ModelTurn,
+  type ScriptedToolCall,
+  say,
+  type TurnContext,
+} from './scripted-model.ts';
+export {
+  type StoreContractCase,
+  type StoreContractOptions,
+  storeContract,
+} from './store-contract.ts';
+export { createTestIssuer, type TestIssuer } from './test-issuer.ts';
