@@ -1,4 +1,4 @@
-import { type GuardedCall, type Requirement, requirementOf } from '@outlive/core';
+import { AuthError, type GuardedCall, type Requirement, requirementOf } from '@outlive/core';
 import {
   type ExecutableTool,
   type Execute,
@@ -38,7 +38,7 @@ function bindTool(
     // ai 6 denies the approval of a call that needs none, and the calls that run again come as approvals.
     ...(resumableCalls.size > 0 && {
       needsApproval: (input: unknown, options: ExecuteOptions) =>
-        resumableCalls.has(options.toolCallId) ||
+        guard.replays(options.toolCallId) ||
         (typeof needsApproval === 'function' ? needsApproval(input, options) : needsApproval),
     }),
   };
@@ -58,9 +58,9 @@ function boundExecute(
 
     const call = guard.run.call({ requirement, toolName, toolCallId, input });
     const execute = (): unknown => tool.execute(input, { ...options, principal: call.principal });
-    if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(call, execute);
-    if (call.admission !== undefined) return answer(call, execute);
-    // The usual read waits for nothing, so the tool itself can show whether it streams.
+    if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(guard, call, execute);
+    if (call.admission !== undefined) return answer(guard, call, execute);
+    // There is nothing to wait for, so the tool itself can show whether it streams.
     let returned: unknown;
     try {
       returned = execute();
@@ -68,13 +68,17 @@ function boundExecute(
       returned = Promise.reject(error);
     }
     return isAsyncIterable(returned)
-      ? streamAnswer(call, () => returned)
-      : answer(call, () => returned);
+      ? streamAnswer(guard, call, () => returned)
+      : answer(guard, call, () => returned);
   };
 }
 
 /** The tool's answer, unless the call was refused: also when the tool caught the refusal and answered all the same. */
-async function answer(call: GuardedCall, execute: () => unknown): Promise<unknown> {
+async function answer(
+  guard: RunGuard,
+  call: GuardedCall,
+  execute: () => unknown,
+): Promise<unknown> {
   const notAdmitted = await call.admission;
   if (notAdmitted) throw notAdmitted;
   let output: unknown;
@@ -83,14 +87,18 @@ async function answer(call: GuardedCall, execute: () => unknown): Promise<unknow
     // A tool that streams without being a generator function, and that had to wait: only its last output is kept.
     output = isAsyncIterable(returned) ? await lastOf(returned) : await returned;
   } catch (error) {
-    throw (await call.settle({ ok: false, error })) ?? error;
+    throw (await settle(guard, call, { ok: false, error })) ?? error;
   }
-  const refusal = await call.settle({ ok: true });
+  const refusal = await settle(guard, call, { ok: true });
   if (refusal) throw refusal;
   return output;
 }
 
-async function* streamAnswer(call: GuardedCall, execute: () => unknown): AsyncGenerator<unknown> {
+async function* streamAnswer(
+  guard: RunGuard,
+  call: GuardedCall,
+  execute: () => unknown,
+): AsyncGenerator<unknown> {
   const notAdmitted = await call.admission;
   if (notAdmitted) throw notAdmitted;
   let abandoned = true;
@@ -99,13 +107,26 @@ async function* streamAnswer(call: GuardedCall, execute: () => unknown): AsyncGe
     abandoned = false;
   } catch (error) {
     abandoned = false;
-    throw (await call.settle({ ok: false, error })) ?? error;
+    throw (await settle(guard, call, { ok: false, error })) ?? error;
   } finally {
     if (abandoned)
-      await call.settle({ ok: false, error: new DOMException('abandoned', 'AbortError') });
+      await settle(guard, call, { ok: false, error: new DOMException('abandoned', 'AbortError') });
   }
-  const refusal = await call.settle({ ok: true });
+  const refusal = await settle(guard, call, { ok: true });
   if (refusal) throw refusal;
+}
+
+/** The refusal of the call, if it was one. What cannot be written down stops the loop as well. */
+async function settle(
+  guard: RunGuard,
+  call: GuardedCall,
+  end: { readonly ok: boolean; readonly error?: unknown },
+): Promise<AuthError | undefined> {
+  try {
+    return await call.settle(end);
+  } catch (cause) {
+    return guard.stop(AuthError.find(cause) ?? new AuthError('store_unavailable', { cause }));
+  }
 }
 
 async function lastOf(values: AsyncIterable<unknown>): Promise<unknown> {

@@ -1,3 +1,5 @@
+import type { ModelMessage } from 'ai';
+
 /** `execute` of any tool, seen from the outside. It may return a value, a promise or an async iterable. */
 export type Execute = (input: unknown, options: ExecuteOptions) => unknown;
 
@@ -5,7 +7,7 @@ export type Execute = (input: unknown, options: ExecuteOptions) => unknown;
 export interface ExecuteOptions {
   readonly toolCallId: string;
   /** The conversation up to the call; for a call that is run again, with the approvals in it. */
-  readonly messages?: readonly unknown[];
+  readonly messages?: readonly ModelMessage[];
   readonly principal?: unknown;
 }
 

@@ -1,4 +1,4 @@
-import type { AgentRun, RunOutcome } from '@outlive/core';
+import type { RunOutcome } from '@outlive/core';
 import { type PausedRun, suspend } from './paused-run.ts';
 import type { RunGuard } from './run-guard.ts';
 
@@ -10,8 +10,8 @@ export async function conclude<Result>(
   guard: RunGuard,
   loop: LoopEnd<Result>,
 ): Promise<RunOutcome<Result, PausedRun>> {
-  const { run, forged } = guard;
-  const end = await finish(run);
+  const { run, stopped } = guard;
+  const end = await run.finish();
   const { ledger } = run;
   switch (end.status) {
     case 'paused':
@@ -28,18 +28,9 @@ export async function conclude<Result>(
     case 'failed':
       return { status: 'failed', error: end.error, ledger };
     case 'completed':
-      if (forged !== undefined) return { status: 'failed', error: forged, ledger };
+      if (stopped !== undefined) return { status: 'failed', error: stopped, ledger };
       return 'error' in loop
         ? { status: 'failed', error: loop.error, ledger }
         : { status: 'completed', result: loop.result, ledger };
-  }
-}
-
-/** A store that cannot be reached at the end is a failed run, not a rejection that nobody may be waiting for. */
-async function finish(run: AgentRun): ReturnType<AgentRun['finish']> {
-  try {
-    return await run.finish();
-  } catch (error) {
-    return { status: 'failed', error };
   }
 }

@@ -45,7 +45,7 @@ export function suspend(guard: RunGuard, pause: Pause): PausedRun {
   }
   return {
     version: 1,
-    taskId: run.task.id,
+    taskId: run.taskId,
     runId: run.id,
     pauseId: pause.id,
     messages,

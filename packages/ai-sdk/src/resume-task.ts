@@ -3,6 +3,7 @@ import {
   AuthError,
   ConfigurationError,
   type Outlive,
+  type Pause,
   type RunOutcome,
 } from '@outlive/core';
 import type { ModelMessage } from 'ai';
@@ -12,7 +13,7 @@ import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from 
 import { isLoopFunction, notRunnable } from './with-task.ts';
 
 /** What `resumeTask` needs of an `Outlive`. */
-export type Resumer = Pick<Outlive, 'resume'>;
+export type Resumer = Pick<Outlive, 'resume' | 'task'>;
 
 /** How a paused run is resumed. */
 export interface ResumeTaskOptions {
@@ -114,31 +115,48 @@ async function reopen(
   pausedRun: PausedRun,
   { decline = [], takeOver }: ResumeTaskOptions,
 ): Promise<({ readonly run: AgentRun } & Conversation) | NotResumed<unknown>> {
-  const again = takeOver === undefined ? {} : { takeOver };
-  const resumed = await outlive.resume(pausedRun.pauseId, again);
-  const nothingRan = { ledger: [] };
-  if (resumed.status === 'waiting')
-    return {
-      status: 'paused',
-      pause: resumed.pause,
-      partialResult: undefined,
-      state: pausedRun,
-      ...nothingRan,
-    };
-  if (resumed.status === 'ended') return { status: resumed.state, ...nothingRan };
+  const resumed = await outlive.resume(pausedRun.pauseId);
+  if (resumed.status === 'waiting') return stillPaused(pausedRun, resumed.pause);
+  if (resumed.status === 'ended') return ended(resumed.taskStatus);
+  const task = await outlive.task(resumed.taskId);
+  if (task === undefined) return failed(new AuthError('task_ended', { detail: 'no such task' }));
 
   const declined = new Set(decline);
   const toolCallIds = pausedRun.pending
     .map(({ toolCallId }) => toolCallId)
     .filter((toolCallId) => !declined.has(toolCallId));
   try {
-    const run = await resumed.task.resumeRun({ runId: pausedRun.runId, toolCallIds, ...again });
-    return { run, messages: resumedMessages(pausedRun, declined) };
+    const run = await task.resumeRun({
+      runId: pausedRun.runId,
+      toolCallIds,
+      ...(takeOver !== undefined && { takeOver }),
+    });
+    if (run.resumableCalls.size === toolCallIds.length)
+      return { run, messages: resumedMessages(pausedRun, declined) };
+    // Nobody can tell whether one of the calls had its effect already: a person is asked first.
+    const end = await run.finish();
+    if (end.status === 'paused') return stillPaused(pausedRun, end.pause);
+    return end.status === 'failed' ? failed(end.error) : ended(end.status);
   } catch (error) {
     // Another process was faster: an expected outcome of a race, and nothing ran here.
-    if (AuthError.is(error)) return { status: 'failed', error, ...nothingRan };
+    if (AuthError.is(error)) return failed(error);
     throw error;
   }
+}
+
+function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {
+  const state = { ...pausedRun, pauseId: pause.id };
+  return { status: 'paused', pause, partialResult: undefined, state, ledger: [] };
+}
+
+function ended(status: string): NotResumed<unknown> {
+  return status === 'cancelled' || status === 'expired'
+    ? { status, ledger: [] }
+    : failed(new AuthError('task_ended', { reason: status }));
+}
+
+function failed(error: unknown): NotResumed<unknown> {
+  return { status: 'failed', error, ledger: [] };
 }
 
 function assertDeclined({ pending }: PausedRun, { decline = [] }: ResumeTaskOptions): void {

@@ -1,4 +1,4 @@
-import { type AgentRun, AuthError } from '@outlive/core';
+import { type AgentRun, AuthError, ConfigurationError } from '@outlive/core';
 import type { ModelMessage } from 'ai';
 import type { ExecuteOptions } from './execute.ts';
 import type { LoopSettings, PrepareStepOptions, Step } from './loop-settings.ts';
@@ -10,11 +10,10 @@ export class RunGuard {
   opening: readonly ModelMessage[] = [];
   /** The SDK's own list: it grows as the loop goes on, so it is complete also when the loop fails. */
   steps: readonly Step[] = [];
-  /** Set once the loop reads the guarded settings. */
-  installed = false;
+  #installed = false;
   #replaying = true;
   #trustsApprovals = false;
-  #forged: AuthError | undefined;
+  #stopped: AuthError | undefined;
   readonly #approvalIds = new Map<string, string>();
 
   constructor(run: AgentRun) {
@@ -23,21 +22,36 @@ export class RunGuard {
 
   /** Whether the model must not get another turn. */
   get halted(): boolean {
-    return this.#forged !== undefined || this.run.halted;
+    return this.#stopped !== undefined || this.run.halted;
   }
 
-  /** The refusal of a call that the conversation claims to be approved, but that no pause waits for. */
-  get forged(): AuthError | undefined {
-    return this.#forged;
+  /** Why the adapter itself stopped the loop, although the run knows of no refusal. */
+  get stopped(): AuthError | undefined {
+    return this.#stopped;
+  }
+
+  stop(error: AuthError): AuthError {
+    this.#stopped ??= error;
+    return error;
+  }
+
+  /** @throws {ConfigurationError} when the loop ran past the guard: its credentialed tools had no principal. */
+  assertInstalled(): void {
+    if (this.#installed) return;
+    throw new ConfigurationError(
+      'withTask: agent: expected it to run with its own settings, as ToolLoopAgent does; it ran without them',
+      ['agent'],
+    );
   }
 
   install(settings: LoopSettings): void {
     const { prompt, messages = [] } = settings;
-    this.installed = true;
+    this.#installed = true;
     this.opening =
       typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : (prompt ?? messages);
     // With a secret the SDK verifies who issued an approval before it executes the call.
-    this.#trustsApprovals = settings.experimental_toolApprovalSecret !== undefined;
+    this.#trustsApprovals =
+      settings.experimental_toolApprovalSecret !== undefined && this.run.resumableCalls.size === 0;
   }
 
   beginStep({ messages, steps }: PrepareStepOptions): void {
@@ -46,26 +60,22 @@ export class RunGuard {
     this.steps = steps;
   }
 
+  /** Whether this is a refused call that runs again, before the model gets its first turn. */
+  replays(toolCallId: string): boolean {
+    return this.#replaying && this.run.resumableCalls.has(toolCallId);
+  }
+
   /**
    * A call that is executed before the first step was not made by the model in this run: the conversation says so,
    * and conversations come from browsers. Only calls that the store knows as refused may run again.
    */
   admitReplay({ toolCallId, messages = [] }: ExecuteOptions): AuthError | undefined {
     if (!this.#replaying) return undefined;
-    if (this.run.resumableCalls.has(toolCallId)) {
-      const approvalId = approvalOf(toolCallId, messages as readonly ModelMessage[]);
-      if (approvalId !== undefined) this.#approvalIds.set(toolCallId, approvalId);
-      return undefined;
-    }
-    if (this.#trustsApprovals) return undefined;
-    this.#forged ??= new AuthError('not_resumable', {
-      detail: `call ${toolCallId} is approved in the conversation, but no pause of this task waits for it`,
-    });
-    return this.#forged;
-  }
-
-  isRefused(toolCallId: string): boolean {
-    return this.run.refusals.some((refusal) => refusal.toolCallId === toolCallId);
+    const approvalId = approvalOf(toolCallId, messages);
+    if (approvalId !== undefined) this.rememberApproval(toolCallId, approvalId);
+    if (this.replays(toolCallId) || this.#trustsApprovals) return undefined;
+    const detail = `call ${toolCallId} is approved in the conversation, but no pause waits for it`;
+    return this.stop(new AuthError('not_resumable', { detail }));
   }
 
   rememberApproval(toolCallId: string, approvalId: string): void {

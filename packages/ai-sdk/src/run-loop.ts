@@ -60,6 +60,7 @@ export async function streamWithAgent(
     ...options,
     experimental_transform: transforms,
   });
+  guard.assertInstalled();
   return { stream, outcome: streamedOutcome(guard, watch, stream) };
 }
 
@@ -68,7 +69,9 @@ async function generatedOutcome(
   generating: PromiseLike<unknown>,
 ): Promise<RunOutcome<unknown, PausedRun>> {
   try {
-    return await conclude(guard, { result: await generating });
+    const result = await generating;
+    guard.assertInstalled();
+    return await conclude(guard, { result });
   } catch (error) {
     return await conclude(guard, { error });
   }

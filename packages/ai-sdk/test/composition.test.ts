@@ -11,18 +11,21 @@ import {
   type ToolSet,
   tool,
 } from 'ai';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { withTask } from '../src/index.ts';
-import { FakeOutlive } from './support/fake-outlive.ts';
 import { createTools } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 const prompt = 'What is new?';
 const readsThenSays = () => createScriptedModel([callTool('readMail', {}, 'A'), say('Nothing.')]);
 
 describe('the settings of the app', () => {
   it('stop after one step by default, as without a task', async () => {
-    const { task } = new FakeOutlive();
+    const { task } = await world.startStory();
     const model = readsThenSays();
     const tools = createTools();
     const outcome = await withTask(task, generateText)({ model, tools, prompt });
@@ -39,14 +42,14 @@ describe('the settings of the app', () => {
   it('lets agents go on, as without a task', async () => {
     const model = readsThenSays();
     const agent = new ToolLoopAgent({ model, tools: createTools() });
-    await withTask(new FakeOutlive().task, agent).generate({ prompt });
+    await withTask((await world.startStory()).task, agent).generate({ prompt });
     expect(model.calls).toBe(2);
   });
 
   it('are asked and called as without a task', async () => {
     const called: string[] = [];
     const outcome = await withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       generateText,
     )({
       model: readsThenSays(),
@@ -76,17 +79,17 @@ describe('the settings of the app', () => {
   });
 
   it('may change the model of a step, but not that of a halted one', async () => {
-    const outlive = new FakeOutlive();
+    const story = await world.startStory();
     const other = createScriptedModel([]);
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       generateText,
     )({
       model: createScriptedModel([]),
       tools: createTools(),
       prompt,
-      prepareStep: () => {
-        outlive.state = 'cancelled';
+      prepareStep: async () => {
+        await story.task.cancel();
         return { model: other };
       },
     });
@@ -95,11 +98,11 @@ describe('the settings of the app', () => {
   });
 
   it('may require a tool call, which a halted step does not make', async () => {
-    const outlive = new FakeOutlive();
-    outlive.state = 'expired';
+    const story = await world.startStory();
+    await story.task.cancel();
     const model = createScriptedModel([]);
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       generateText,
     )({ model, tools: createTools(), prompt, toolChoice: 'required' });
     expect(outcome.status).toBe('expired');
@@ -107,8 +110,8 @@ describe('the settings of the app', () => {
   });
 
   it('transform a stream in which refused calls are approval requests already', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const seen: string[] = [];
     const watching: StreamTextTransform<ToolSet> = () =>
       new TransformStream({
@@ -118,7 +121,7 @@ describe('the settings of the app', () => {
         },
       });
     const run = withTask(
-      outlive.task,
+      story.task,
       streamText,
     )({
       model: readsThenSays(),
@@ -144,7 +147,7 @@ describe('the settings of the app', () => {
     });
     const tools = { probe };
     await withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       generateText,
     )({
       model: createScriptedModel([callTool('probe', {}, 'A')]),
@@ -159,10 +162,10 @@ describe('the settings of the app', () => {
   });
 
   it('may have a structured output, which a paused run does not have', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       generateText,
     )({
       model: readsThenSays(),
@@ -176,10 +179,10 @@ describe('the settings of the app', () => {
   });
 
   it('may throw in a stop condition without losing a refusal', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       generateText,
     )({
       model: readsThenSays(),
@@ -202,8 +205,8 @@ describe('the settings of the app', () => {
 
 describe('an agent', () => {
   it('is guarded behind its own prepareCall', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const model = readsThenSays();
     const tools: ToolSet = createTools();
     const agent = new ToolLoopAgent({
@@ -211,7 +214,7 @@ describe('an agent', () => {
       tools,
       prepareCall: (call) => ({ ...call, tools: createTools(), prompt: 'Rewritten.' }),
     });
-    const outcome = await withTask(outlive.task, agent).generate({ prompt });
+    const outcome = await withTask(story.task, agent).generate({ prompt });
     expect(outcome).toMatchObject({
       status: 'paused',
       state: { messages: [{ content: 'Rewritten.' }, {}] },
@@ -225,10 +228,10 @@ describe('an agent', () => {
         super({ model, tools: createTools() });
       }
     }
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const model = readsThenSays();
-    const outcome = await withTask(outlive.task, new MailAgent(model)).generate({ prompt });
+    const outcome = await withTask(story.task, new MailAgent(model)).generate({ prompt });
     expect(outcome.status).toBe('paused');
     expect(model.calls).toBe(1);
   });
@@ -236,7 +239,7 @@ describe('an agent', () => {
   it('is not changed itself', async () => {
     const model = readsThenSays();
     const agent = new ToolLoopAgent({ model, tools: createTools() });
-    await withTask(new FakeOutlive().task, agent).generate({ prompt });
+    await withTask((await world.startStory()).task, agent).generate({ prompt });
     const { steps } = await new ToolLoopAgent({
       model: readsThenSays(),
       tools: agent.tools,
@@ -249,14 +252,14 @@ describe('an agent', () => {
 
   it('is refused when it keeps its settings elsewhere', async () => {
     const foreign = { generate: async () => 'text', stream: async () => 'stream' };
-    const bound = withTask(new FakeOutlive().task, foreign);
+    const bound = withTask((await world.startStory()).task, foreign);
     await expect(bound.generate()).rejects.toThrow(ConfigurationError);
   });
 });
 
 describe('withTask', () => {
-  it('names what cannot be run', () => {
-    const { task } = new FakeOutlive();
+  it('names what cannot be run', async () => {
+    const { task } = await world.startStory();
     // @ts-expect-error it is the result of a call
     expect(() => withTask(task, 'text')).toThrow('expected generateText, streamText or an agent');
   });

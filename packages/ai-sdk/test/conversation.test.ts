@@ -1,24 +1,27 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
 import { generateText, type ModelMessage, streamText, tool } from 'ai';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { resumeTask, withCredential, withTask } from '../src/index.ts';
-import { FakeOutlive } from './support/fake-outlive.ts';
 import { run, stateOf } from './support/run.ts';
 import { createTools, mail } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 const refusedRead = () => createScriptedModel([callTool('readMail', {}, 'A')]);
 
-function refusing() {
-  const outlive = new FakeOutlive();
-  outlive.refused.add('readMail');
-  return outlive;
+async function refusing() {
+  const story = await world.startStory();
+  story.refused.add('readMail');
+  return story;
 }
 
 describe('the conversation of a paused run', () => {
   it('begins with the prompt', async () => {
     const outcome = await withTask(
-      refusing().task,
+      (await refusing()).task,
       generateText,
     )({ model: refusedRead(), tools: createTools(), prompt: 'Hi.', instructions: 'Be brief.' });
     const { messages } = stateOf({ outcome, parts: [] });
@@ -37,21 +40,21 @@ describe('the conversation of a paused run', () => {
         ],
       },
     ];
-    const outlive = refusing();
+    const story = await refusing();
     const model = {
       ...refusedRead(),
       supportedUrls: { '*': [/.*/] },
     };
-    const state = stateOf(await run('generateText', outlive.task, model, createTools(), asked));
+    const state = stateOf(await run('generateText', story.task, model, createTools(), asked));
     expect(JSON.parse(JSON.stringify(state))).toEqual(state);
     expect(state.messages[0]).toMatchObject({
       content: [{}, { data: 'AQID' }, { data: 'https://example.com/a.png' }],
     });
 
-    outlive.refused.clear();
-    outlive.decide();
+    story.refused.clear();
+    await story.agree(state);
     const resumed = await resumeTask(
-      outlive,
+      story.elsewhere,
       state,
       generateText,
     )({
@@ -65,9 +68,9 @@ describe('the conversation of a paused run', () => {
     const executed: string[] = [];
     const { readMail } = createTools(executed);
     const tools = { ...createTools(executed), readMail };
-    const outlive = refusing();
+    const story = await refusing();
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       streamText,
     )({
       model: refusedRead(),
@@ -91,12 +94,12 @@ describe('the conversation of a paused run', () => {
   });
 
   it('keeps the answers of an earlier call that had the same id', async () => {
-    const outlive = new FakeOutlive();
+    const story = await world.startStory();
     const model = createScriptedModel(({ number }) => {
-      if (number === 2) outlive.refused.add('readMail');
+      if (number === 2) story.refused.add('readMail');
       return callTool('readMail', { q: String(number) }, 'same');
     });
-    const { messages } = stateOf(await run('generateText', outlive.task, model, createTools()));
+    const { messages } = stateOf(await run('generateText', story.task, model, createTools()));
     expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
   });
 });
@@ -111,7 +114,7 @@ describe('an approval by the SDK for a credentialed call', () => {
   async function askedAndAnswered(settings: object): Promise<ModelMessage[]> {
     const question: ModelMessage[] = [{ role: 'user', content: 'Send it.' }];
     const asked = await withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       generateText,
     )({
       model: createScriptedModel([callTool('approved', {}, 'A')]),
@@ -138,7 +141,7 @@ describe('an approval by the SDK for a credentialed call', () => {
     const messages = await askedAndAnswered(secret);
     const model = createScriptedModel([say('Sent.')]);
     const outcome = await withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       generateText,
     )({ model, tools: { approved }, messages, ...secret });
     expect(outcome.status).toBe('completed');
@@ -148,27 +151,28 @@ describe('an approval by the SDK for a credentialed call', () => {
   it('runs nothing when it is not, since anybody could have written it', async () => {
     const messages = await askedAndAnswered({});
     const outcome = await withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       generateText,
     )({ model: createScriptedModel([]), tools: { approved }, messages });
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'not_resumable' } });
   });
 
   it('does not keep a refused call from running again', async () => {
-    const outlive = refusing();
+    const story = await refusing();
     const loop = { tools: createTools(), ...secret };
     const outcome = await withTask(
-      outlive.task,
+      story.task,
       generateText,
     )({ ...loop, model: refusedRead(), prompt: 'Hi.' });
-    outlive.refused.clear();
-    outlive.decide();
+    const state = stateOf({ outcome, parts: [] });
+    story.refused.clear();
+    await story.agree(state);
     const resumed = await resumeTask(
-      outlive,
-      stateOf({ outcome, parts: [] }),
+      story.elsewhere,
+      state,
       generateText,
     )({ ...loop, model: createScriptedModel([say('Read.')]) });
     expect(resumed.status).toBe('completed');
-    expect(outlive.served).toEqual(['readMail:A']);
+    expect(story.served()).toEqual(['readMail']);
   });
 });

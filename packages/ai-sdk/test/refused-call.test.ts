@@ -1,8 +1,11 @@
 import { callTool, createMisbehavingModel, createScriptedModel, say } from '@outlive/testing';
-import { describe, expect, it } from 'vitest';
-import { FakeOutlive } from './support/fake-outlive.ts';
+import { afterAll, describe, expect, it } from 'vitest';
 import { run, stateOf, ways } from './support/run.ts';
 import { createTools } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 describe.each(ways)('a refused call under %s', (way) => {
   const threeCalls = [
@@ -12,11 +15,11 @@ describe.each(ways)('a refused call under %s', (way) => {
   ];
 
   it('gives the model no further turn, and keeps what its siblings returned', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const model = createScriptedModel([threeCalls]);
 
-    const { outcome } = await run(way, outlive.task, model, createTools());
+    const { outcome } = await run(way, story.task, model, createTools());
 
     expect(outcome.status).toBe('paused');
     expect(model.calls).toBe(1);
@@ -36,7 +39,7 @@ describe.each(ways)('a refused call under %s', (way) => {
       {
         role: 'tool',
         content: [
-          { type: 'tool-result', toolCallId: 'B', output: { value: 'mails of alice' } },
+          { type: 'tool-result', toolCallId: 'B', output: { value: 'mails for mail' } },
           { type: 'tool-result', toolCallId: 'C', output: { value: 'noon' } },
         ],
       },
@@ -44,21 +47,22 @@ describe.each(ways)('a refused call under %s', (way) => {
   });
 
   it('is told by the outcome: the pause, the ledger, and no result', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
 
     const { outcome } = await run(
       way,
-      outlive.task,
+      story.task,
       createScriptedModel([threeCalls]),
       createTools(),
     );
 
     expect(outcome).toMatchObject({
       status: 'paused',
-      pause: { id: 'pause-A', reason: { code: 'reauthorization_required' } },
-      state: { version: 1, taskId: 'task-1', runId: 'run-1', pauseId: 'pause-A' },
+      pause: { reason: { code: 'insufficient_scope' }, call: { toolCallId: 'A' } },
+      state: { version: 1, taskId: story.task.id },
     });
+    if (outcome.status === 'paused') expect(outcome.state.pauseId).toBe(outcome.pause.id);
     expect(outcome).not.toHaveProperty('result');
     expect(outcome.ledger.map(({ toolCallId, outcome }) => [toolCallId, outcome]).sort()).toEqual([
       ['A', 'refused'],
@@ -67,24 +71,26 @@ describe.each(ways)('a refused call under %s', (way) => {
   });
 
   it('leaves only safe text behind, and JSON that survives storage', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail').add('listMail');
+    const story = await world.startStory();
+    story.refused.add('readMail').add('listMail');
 
-    const ran = await run(way, outlive.task, createScriptedModel([threeCalls]), createTools());
+    const ran = await run(way, story.task, createScriptedModel([threeCalls]), createTools());
 
     const state = stateOf(ran);
     expect(JSON.parse(JSON.stringify(state))).toEqual(state);
-    expect(JSON.stringify(state)).not.toContain('SECRET-DETAIL');
-    expect(JSON.stringify(ran.parts)).not.toContain('SECRET-DETAIL');
+    expect(JSON.stringify(state)).not.toContain('SECRET-SCOPE');
+    expect(JSON.stringify(ran.parts)).not.toContain('SECRET-SCOPE');
+    for (const token of world.tokens())
+      expect(JSON.stringify([state, ran.parts])).not.toContain(token);
     expect(state.pending.map(({ toolCallId }) => toolCallId)).toEqual(['A', 'B']);
   });
 
   it('stops the loop also when the tool caught the refusal and answered', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('stubborn');
+    const story = await world.startStory();
+    story.refused.add('stubborn');
     const model = createScriptedModel([callTool('stubborn', {}, 'A')]);
 
-    const ran = await run(way, outlive.task, model, createTools());
+    const ran = await run(way, story.task, model, createTools());
 
     expect(ran.outcome.status).toBe('paused');
     expect(model.calls).toBe(1);
@@ -92,14 +98,14 @@ describe.each(ways)('a refused call under %s', (way) => {
   });
 
   it('stops the loop in a later step, after calls that were served', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('sendMail');
+    const story = await world.startStory();
+    story.refused.add('sendMail');
     const model = createScriptedModel([
       callTool('readMail', {}, 'A'),
       [say('Sending it.'), callTool('sendMail', {}, 'B')],
     ]);
 
-    const { messages, pending } = stateOf(await run(way, outlive.task, model, createTools()));
+    const { messages, pending } = stateOf(await run(way, story.task, model, createTools()));
 
     expect(model.calls).toBe(2);
     expect(pending).toMatchObject([{ toolCallId: 'B' }]);
@@ -125,64 +131,62 @@ describe.each(ways)('a refused call under %s', (way) => {
     'nameToolInText',
     'emptyTurn',
   ] as const)('gives a model that would %s no turn to do so', async (whenToolFails) => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const model = createMisbehavingModel({
       plan: [[callTool('readMail')]],
       whenToolFails,
       alternativeTool: 'sendMail',
     });
 
-    const { outcome } = await run(way, outlive.task, model, createTools());
+    const { outcome } = await run(way, story.task, model, createTools());
 
     expect(outcome.status).toBe('paused');
     expect(model.calls).toBe(1);
-    expect(outlive.served).toEqual([]);
+    expect(story.served()).toEqual([]);
   });
 
-  it('is refused before the tool runs when the store says so', async () => {
-    const outlive = new FakeOutlive();
-    outlive.asynchronousAdmission = true;
-    const executed: string[] = [];
-    const model = createScriptedModel(() => {
-      outlive.state = 'cancelled';
+  it('stops the loop when the task is cancelled between the turn and its calls', async () => {
+    const story = await world.startStory();
+    const model = createScriptedModel(async () => {
+      await story.task.cancel();
       return [callTool('readMail', {}, 'A'), callTool('searchMail', {}, 'B')];
     });
 
-    const { outcome } = await run(way, outlive.task, model, createTools(executed));
+    const { outcome } = await run(way, story.task, model, createTools());
 
     expect(outcome.status).toBe('cancelled');
-    expect(executed).toEqual([]);
+    expect(story.served()).toEqual([]);
     expect(model.calls).toBe(1);
   });
 });
 
 describe.each(ways)('a task that is not active under %s', (way) => {
   it('gives the model no turn at all', async () => {
-    const outlive = new FakeOutlive();
-    outlive.state = 'expired';
+    const story = await world.startStory();
+    await story.task.cancel();
     const model = createScriptedModel([]);
 
-    const { outcome } = await run(way, outlive.task, model, createTools());
+    const { outcome } = await run(way, story.task, model, createTools());
 
-    expect(outcome.status).toBe('expired');
+    expect(outcome.status).toBe('cancelled');
     expect(model.calls).toBe(0);
   });
 });
 
 describe.each(ways)('a run that nothing stops under %s', (way) => {
   it('completes with the result of the SDK', async () => {
-    const outlive = new FakeOutlive();
+    const story = await world.startStory();
     const model = createScriptedModel([
       [callTool('readMail', { q: 'x' }, 'A'), callTool('searchMail', {}, 'B')],
       say('All read.'),
     ]);
 
-    const { outcome } = await run(way, outlive.task, model, createTools());
+    const { outcome } = await run(way, story.task, model, createTools());
 
     expect(outcome.status).toBe('completed');
     if (outcome.status === 'completed') expect(await outcome.result.text).toBe('All read.');
-    expect(outlive.served.sort()).toEqual(['readMail:A', 'searchMail:B']);
+    expect(story.served().toSorted()).toEqual(['readMail', 'searchMail']);
     expect(model.calls).toBe(2);
   });
 
@@ -190,13 +194,13 @@ describe.each(ways)('a run that nothing stops under %s', (way) => {
     const failure = new Error('the model is gone');
     const model = createScriptedModel(() => Promise.reject(failure));
 
-    const { outcome } = await run(way, new FakeOutlive().task, model, createTools());
+    const { outcome } = await run(way, (await world.startStory()).task, model, createTools());
 
     expect(outcome).toMatchObject({ status: 'failed', error: failure });
   });
 
   it('can be followed by another run of the same task', async () => {
-    const { task } = new FakeOutlive();
+    const { task } = await world.startStory();
     const first = await run(way, task, createScriptedModel([say('one')]), createTools());
     const second = await run(way, task, createScriptedModel([say('two')]), createTools());
 

@@ -1,29 +1,32 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
 import { generateText, type ModelMessage } from 'ai';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type PausedRun, resumeTask } from '../src/index.ts';
-import { FakeOutlive } from './support/fake-outlive.ts';
 import { resume, run, stateOf, type Way, ways } from './support/run.ts';
 import { createTools } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 async function pausedByTwoOfThree(way: Way) {
-  const outlive = new FakeOutlive();
-  outlive.refused.add('readMail').add('searchMail');
+  const story = await world.startStory();
+  story.refused.add('readMail').add('searchMail');
   const calls = [callTool('readMail', { q: 'x' }, 'A'), callTool('clock', {}, 'B')];
   const model = createScriptedModel([[...calls, callTool('searchMail', {}, 'C')]]);
-  const paused = stateOf(await run(way, outlive.task, model, createTools()));
-  return { outlive, paused };
+  const paused = stateOf(await run(way, story.task, model, createTools()));
+  return { story, paused };
 }
 
 describe.each(ways)('resuming under %s', (way) => {
   it('runs exactly the refused calls, with their ids, before one turn of the model', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
-    outlive.refused.clear();
-    outlive.decide();
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.clear();
+    await story.agree(paused);
     const executed: string[] = [];
     const model = createScriptedModel([say('Done.')]);
 
-    const { outcome } = await resume(way, outlive, paused, model, createTools(executed));
+    const { outcome } = await resume(way, story.elsewhere, paused, model, createTools(executed));
 
     expect(executed.sort()).toEqual(['readMail:A', 'searchMail:C']);
     expect(model.calls).toBe(1);
@@ -39,11 +42,11 @@ describe.each(ways)('resuming under %s', (way) => {
   });
 
   it('does nothing while the task waits', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
+    const { story, paused } = await pausedByTwoOfThree(way);
     const executed: string[] = [];
     const model = createScriptedModel([]);
 
-    const ran = await resume(way, outlive, paused, model, createTools(executed));
+    const ran = await resume(way, story.elsewhere, paused, model, createTools(executed));
 
     expect(ran.outcome).toMatchObject({ status: 'paused', pause: { id: paused.pauseId } });
     expect(stateOf(ran)).toEqual(paused);
@@ -52,23 +55,23 @@ describe.each(ways)('resuming under %s', (way) => {
   });
 
   it('pauses again without a turn of the model when the calls are refused again', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
-    outlive.refused.delete('searchMail');
-    outlive.decide();
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.delete('searchMail');
+    await story.agree(paused);
     const model = createScriptedModel([]);
 
-    const again = stateOf(await resume(way, outlive, paused, model, createTools()));
+    const again = stateOf(await resume(way, story.elsewhere, paused, model, createTools()));
 
     expect(model.calls).toBe(0);
     expect(again.runId).toBe(paused.runId);
     // The approval keeps the id it had, and the call that was served is answered.
     expect(again.pending).toEqual(paused.pending.filter(({ toolCallId }) => toolCallId === 'A'));
 
-    outlive.refused.clear();
-    outlive.decide();
+    story.refused.clear();
+    await story.agree(again);
     const executed: string[] = [];
     const answers = createScriptedModel([say('Done.')]);
-    await resume(way, outlive, again, answers, createTools(executed));
+    await resume(way, story.elsewhere, again, answers, createTools(executed));
     expect(executed).toEqual(['readMail:A']);
     expect(answers.calls).toBe(1);
     const seen = JSON.stringify(answers.prompts[0]);
@@ -78,45 +81,45 @@ describe.each(ways)('resuming under %s', (way) => {
   });
 
   it('tells the model which calls were declined, and does not run them', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
-    outlive.refused.clear();
-    outlive.decide();
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.clear();
+    await story.agree(paused);
     const executed: string[] = [];
     const model = createScriptedModel([say('Skipped one.')]);
 
-    await resume(way, outlive, paused, model, createTools(executed), { decline: ['A'] });
+    await resume(way, story.elsewhere, paused, model, createTools(executed), { decline: ['A'] });
 
     expect(executed).toEqual(['searchMail:C']);
     expect(JSON.stringify(model.prompts[0])).toContain('The user declined');
   });
 
   it('ends as the task has ended', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
-    outlive.state = 'cancelled';
+    const { story, paused } = await pausedByTwoOfThree(way);
+    await story.task.cancel();
     const model = createScriptedModel([]);
 
-    const { outcome } = await resume(way, outlive, paused, model, createTools());
+    const { outcome } = await resume(way, story.elsewhere, paused, model, createTools());
 
     expect(outcome).toEqual({ status: 'cancelled', ledger: [] });
     expect(model.calls).toBe(0);
   });
 
   it('lets one process run the calls, and fails in the other', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree(way);
-    outlive.refused.clear();
-    outlive.decide();
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.clear();
+    await story.agree(paused);
     const executed: string[] = [];
 
     const first = await resume(
       way,
-      outlive,
+      story.elsewhere,
       paused,
       createScriptedModel([say('Done.')]),
       createTools(executed),
     );
     const second = await resume(
       way,
-      outlive,
+      story.elsewhere,
       paused,
       createScriptedModel([]),
       createTools(executed),
@@ -148,14 +151,14 @@ describe.each(ways)('a conversation that was forged under %s', (way) => {
   ];
 
   it('runs no call, gives the model no turn, and fails', async () => {
-    const outlive = new FakeOutlive();
+    const story = await world.startStory();
     const executed: string[] = [];
     const model = createScriptedModel([]);
 
-    const { outcome } = await run(way, outlive.task, model, createTools(executed), forged);
+    const { outcome } = await run(way, story.task, model, createTools(executed), forged);
 
     expect(executed).toEqual([]);
-    expect(outlive.served).toEqual([]);
+    expect(story.served()).toEqual([]);
     expect(model.calls).toBe(0);
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'not_resumable' } });
   });
@@ -169,22 +172,23 @@ describe('resumeTask', () => {
     ['pausedRun.version', { version: 2 }],
     ['pausedRun.runId', { version: 1, taskId: 't' }],
     ['pausedRun.messages', { version: 1, taskId: 't', runId: 'r', pauseId: 'p', messages: 'none' }],
-  ])('names %s when it is not as expected', (path, value) => {
+  ])('names %s when it is not as expected', async (path, value) => {
+    const { outlive } = await world.startStory();
     const state = value as unknown as PausedRun;
-    expect(() => resumeTask(new FakeOutlive(), state, generateText)).toThrow(path);
+    expect(() => resumeTask(outlive, state, generateText)).toThrow(path);
   });
 
   it('names a declined call that does not wait', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree('generateText');
-    expect(() => resumeTask(outlive, paused, generateText, { decline: ['Z'] })).toThrow(
+    const { story, paused } = await pausedByTwoOfThree('generateText');
+    expect(() => resumeTask(story.outlive, paused, generateText, { decline: ['Z'] })).toThrow(
       'options.decline: expected ids of pending calls, got "Z"',
     );
   });
 
   it('takes no conversation beside the one of the paused run', async () => {
-    const { outlive, paused } = await pausedByTwoOfThree('generateText');
+    const { story, paused } = await pausedByTwoOfThree('generateText');
     const withPrompt = { ...settings, prompt: 'Forget it.' };
-    await expect(resumeTask(outlive, paused, generateText)(withPrompt)).rejects.toThrow(
+    await expect(resumeTask(story.outlive, paused, generateText)(withPrompt)).rejects.toThrow(
       'settings.prompt: expected none',
     );
   });

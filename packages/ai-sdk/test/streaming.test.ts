@@ -1,10 +1,13 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
 import { isStepCount, streamText } from 'ai';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { withTask } from '../src/index.ts';
-import { FakeOutlive } from './support/fake-outlive.ts';
 import { run, stateOf } from './support/run.ts';
 import { createTools } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 const prompt = 'What is new?';
 
@@ -12,7 +15,12 @@ describe('a tool that streams', () => {
   it('keeps streaming under a task', async () => {
     const model = createScriptedModel([callTool('searchMail', {}, 'A'), say('Found.')]);
 
-    const { parts } = await run('streamText', new FakeOutlive().task, model, createTools());
+    const { parts } = await run(
+      'streamText',
+      (await world.startStory()).task,
+      model,
+      createTools(),
+    );
 
     expect(outputsOf(parts)).toEqual([
       ['searching', true],
@@ -22,11 +30,11 @@ describe('a tool that streams', () => {
   });
 
   it('keeps what it streamed before it was refused, and ends as an approval request', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('searchMail');
+    const story = await world.startStory();
+    story.refused.add('searchMail');
     const model = createScriptedModel([callTool('searchMail', {}, 'A')]);
 
-    const ran = await run('streamText', outlive.task, model, createTools());
+    const ran = await run('streamText', story.task, model, createTools());
 
     expect(outputsOf(ran.parts)).toEqual([['searching', true]]);
     expect(ran.parts).toContainEqual(
@@ -38,27 +46,17 @@ describe('a tool that streams', () => {
     );
     expect(stateOf(ran).pending).toMatchObject([{ approvalId: 'auth_A' }]);
   });
-
-  it('keeps streaming when the store is asked first', async () => {
-    const outlive = new FakeOutlive();
-    outlive.asynchronousAdmission = true;
-    const model = createScriptedModel([callTool('searchMail', {}, 'A'), say('Found.')]);
-
-    const { parts } = await run('streamText', outlive.task, model, createTools());
-
-    expect(outputsOf(parts)).toHaveLength(3);
-  });
 });
 
 describe('the stream of a paused run', () => {
   it('shows a UI a call that waits for an approval, and no error', async () => {
-    const outlive = new FakeOutlive();
-    outlive.refused.add('readMail');
+    const story = await world.startStory();
+    story.refused.add('readMail');
     const model = createScriptedModel([
       [callTool('readMail', {}, 'A'), callTool('clock', {}, 'B')],
     ]);
     const bound = withTask(
-      outlive.task,
+      story.task,
       streamText,
     )({ model, tools: createTools(), prompt, stopWhen: isStepCount(5) });
 
@@ -68,7 +66,7 @@ describe('the stream of a paused run', () => {
     expect(body).toContain('"type":"tool-approval-request","approvalId":"auth_A","toolCallId":"A"');
     expect(body).toContain('"type":"tool-output-available","toolCallId":"B"');
     expect(body).not.toContain('tool-output-error');
-    expect(body).not.toContain('SECRET-DETAIL');
+    expect(body).not.toContain('SECRET-SCOPE');
   });
 });
 
@@ -76,7 +74,7 @@ describe('the outcome of a stream', () => {
   it('waits for a reader', async () => {
     const model = createScriptedModel([say('Hello.')]);
     const bound = withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       streamText,
     )({ model, tools: createTools(), prompt });
     let settled = false;
@@ -99,7 +97,7 @@ describe('the outcome of a stream', () => {
       return say('Hello.');
     });
     const bound = withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       streamText,
     )({ model, tools: createTools(), prompt, abortSignal: controller.signal });
 
@@ -111,7 +109,7 @@ describe('the outcome of a stream', () => {
   it('is failed when a stop condition throws and the stream breaks', async () => {
     const model = createScriptedModel([callTool('clock', {}, 'A')]);
     const bound = withTask(
-      new FakeOutlive().task,
+      (await world.startStory()).task,
       streamText,
     )({
       model,

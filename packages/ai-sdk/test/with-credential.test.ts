@@ -1,16 +1,19 @@
 import { AuthError, ConfigurationError, requirementOf } from '@outlive/core';
 import { type ToolSet, tool } from 'ai';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { principalOf, withCredential } from '../src/index.ts';
-import { FakeOutlive } from './support/fake-outlive.ts';
 import { createTools, mail } from './support/tools.ts';
+import { createWorld } from './support/world.ts';
+
+const world = await createWorld();
+afterAll(() => world[Symbol.asyncDispose]());
 
 const read = { resource: mail, scopes: ['read'], effect: 'read' } as const;
 const options = { toolCallId: 'A', messages: [], context: {} };
 
-function aPrincipal() {
-  const run = new FakeOutlive().task.startRun();
+async function aPrincipal() {
+  const run = (await world.startStory()).task.startRun();
   return run.call({ requirement: read, toolName: 'readMail', toolCallId: 'A', input: {} })
     .principal;
 }
@@ -36,7 +39,7 @@ describe('a credentialed tool', () => {
   it('can be tested alone, with a principal', async () => {
     const answer = await createTools().readMail.execute(
       { q: 'x' },
-      { ...options, principal: aPrincipal() },
+      { ...options, principal: await aPrincipal() },
     );
     expect(answer).toEqual({ q: 'x', answer: { from: 'readMail' } });
   });
@@ -65,8 +68,8 @@ describe('a credentialed tool', () => {
 });
 
 describe('principalOf', () => {
-  it('gives an existing tool its principal', () => {
-    const principal = aPrincipal();
+  it('gives an existing tool its principal', async () => {
+    const principal = await aPrincipal();
     expect(principalOf({ ...options, principal })).toBe(principal);
   });
 

@@ -71,6 +71,20 @@ export class AgentRun {
     return this.#refusals.length > 0 || this.#task.status !== 'active';
   }
 
+  /**
+   * Asked before the model gets another turn: whether it may, as the store knows it now. Another process may have
+   * paused the task since this one last listened.
+   */
+  async mayContinue(): Promise<boolean> {
+    if (this.halted) return false;
+    try {
+      await this.#context.tasks.read(this.taskId);
+    } catch {
+      // A store that cannot be asked stops no turn of the model: what needs authority fails closed by itself.
+    }
+    return !this.halted;
+  }
+
   /** The calls that were refused, in the order in which they failed. */
   get refusals(): readonly Refusal[] {
     return this.#refusals;

@@ -99,7 +99,7 @@ export class GuardedCall {
     }
     if (!this.#hasStarted && !this.#answered && !this.#lost) return undefined;
     const outcome = this.#lost && !end.ok ? 'unknown' : 'done';
-    if (read) this.#outcome = outcome;
+    if (read) this.#note(outcome);
     else await this.#write(outcome);
     return undefined;
   }
@@ -246,6 +246,12 @@ export class GuardedCall {
       ...(refusal === undefined ? {} : { code: refusal.code }),
       ...(refusal?.ref === undefined ? {} : { pauseId: refusal.ref }),
     });
+  }
+
+  /** A read leaves no record that anybody waits for; that it happened is in the audit log. */
+  #note(outcome: CallOutcome): void {
+    this.#outcome = outcome;
+    this.#audit('tool-call-settled', { outcome });
   }
 
   #audit(type: AuditEvent['type'], more: Partial<AuditEvent>): void {

@@ -49,7 +49,8 @@ export function requestFetch(
       const response = await transport.fetch(url, {
         method: options.method,
         headers: options.headers,
-        body: options.body ?? null,
+        // Always a form or nothing here; the platforms' types differ on byte arrays.
+        body: options.body instanceof URLSearchParams ? options.body : null,
         redirect: options.redirect,
         signal: timeout.signal,
       });

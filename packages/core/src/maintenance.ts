@@ -38,8 +38,10 @@ export async function maintain(
   };
 
   let tasksExpired = 0;
-  for (const { value } of await due<TaskRecord>('task'))
-    if (!hasEnded(value.status) && (await tasks.expireIfDue(value))) tasksExpired += 1;
+  for (const { value } of await due<TaskRecord>('task')) {
+    if (hasEnded(value.status)) await tasks.endAuthority(value);
+    else if (await tasks.expireIfDue(value)) tasksExpired += 1;
+  }
 
   let pausesExpired = 0;
   for (const { value } of await due<{ id: string }>('pause')) {

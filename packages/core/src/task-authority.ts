@@ -67,9 +67,10 @@ export class TaskAuthority {
       throw this.#stopped();
     }
     const token = await source.token(slot, request);
+    if (this.isOpen()) return token;
     // The wait may have been long: a pause or a revocation that came meanwhile holds.
-    if (!this.isOpen()) await this.ensureActive();
-    if (this.#subject.verdict.state !== 'active') throw this.#stopped();
+    await this.ensureActive();
+    await this.#ensureSubject(requirement);
     return token;
   }
 

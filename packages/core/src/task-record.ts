@@ -2,7 +2,7 @@ import type { Pause } from './pause-record.ts';
 import type { Principal } from './principal.ts';
 import type { Effect } from './requirement.ts';
 import type { RecordIndex } from './store.ts';
-import { hasEnded, type TaskEvent, type TaskStatus, transition } from './task-state.ts';
+import { type TaskEvent, type TaskStatus, transition } from './task-state.ts';
 
 /** What a task was given for one resource: the union of its requirements, nothing more. */
 export interface TaskAuthority {
@@ -43,6 +43,8 @@ export interface TaskRecord {
   /** Epoch ms. */
   readonly endedAt?: number;
   readonly endReason?: string;
+  /** Whether what it was given has been ended too. */
+  readonly authorityEnded?: boolean;
 }
 
 /** Epoch ms at which an active task runs out of time. */
@@ -82,6 +84,14 @@ export function applied(
   };
 }
 
+/** When maintenance has to look at a task: at its deadline, and after its end until its authority has ended too. */
+function taskDueAt(record: TaskRecord): number {
+  return record.endedAt === undefined ? deadlineOf(record) : record.endedAt + endingGraceMs;
+}
+
+/** Who ends a task ends its authority; another process helps only after this time. */
+const endingGraceMs = 5000;
+
 /** What the store may search a task by. */
 export function taskIndex(record: TaskRecord): RecordIndex {
   return {
@@ -89,6 +99,6 @@ export function taskIndex(record: TaskRecord): RecordIndex {
     status: record.status,
     subject: record.subject,
     taskId: record.id,
-    ...(hasEnded(record.status) ? {} : { dueAt: Math.ceil(deadlineOf(record)) }),
+    ...(record.authorityEnded === true ? {} : { dueAt: Math.ceil(taskDueAt(record)) }),
   };
 }

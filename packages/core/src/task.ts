@@ -45,7 +45,7 @@ export class Task {
   }
 
   /** The pause the task waits for, as this process last knew it. */
-  get pause(): Pause | undefined {
+  get currentPause(): Pause | undefined {
     return this.#context.cell.current.value.pause;
   }
 
@@ -89,7 +89,7 @@ export class Task {
   }
 
   /** Pauses the task by hand. Nothing is handed out until it is resumed. */
-  async suspend(reason: string): Promise<Pause | undefined> {
+  async pause(reason: string): Promise<Pause | undefined> {
     const { pauses, cell } = this.#context;
     return pauses.open(
       cell.current.value,

@@ -7,7 +7,7 @@ import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
 import { type Runtime, stamped } from './runtime.ts';
 import { applied, deadlineOf, type TaskRecord, taskIndex } from './task-record.ts';
-import type { TaskEvent } from './task-state.ts';
+import { hasEnded, type TaskEvent } from './task-state.ts';
 
 /** What this process knows about a task, readable without I/O. */
 export interface TaskCell {
@@ -35,6 +35,8 @@ const endEvents = {
 export class Tasks {
   readonly #runtime: Runtime;
   readonly #cells = new Map<string, TaskCell>();
+  /** Counts what was heard, so that a reading that began before a notice is not believed after it. */
+  #heard = 0;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -42,6 +44,7 @@ export class Tasks {
 
   /** Hears from the stop feed that a task changed elsewhere. */
   distrust(taskId: string): void {
+    this.#heard += 1;
     const cell = this.#cells.get(taskId);
     if (cell !== undefined) cell.stale = true;
   }
@@ -63,13 +66,21 @@ export class Tasks {
 
   /** The cell of a task, read from the store if this process has not met it or must not believe what it knows. */
   async load(taskId: string): Promise<TaskCell | undefined> {
-    const { feed, records } = this.#runtime;
     // The feed first: whatever happens to the task after the reading is then heard.
-    await feed.ensureFresh();
+    await this.#runtime.feed.ensureFresh();
     const known = this.#cells.get(taskId);
-    if (known !== undefined && !known.stale) return known;
-    const read = await records.get<TaskRecord>(taskKey(taskId));
-    return read === undefined ? undefined : this.#know(read);
+    return known === undefined || known.stale ? this.read(taskId) : known;
+  }
+
+  /** The task as the store has it now. */
+  async read(taskId: string): Promise<TaskCell | undefined> {
+    const { records } = this.#runtime;
+    for (;;) {
+      const heard = this.#heard;
+      const read = await records.get<TaskRecord>(taskKey(taskId));
+      if (read === undefined) return undefined;
+      if (heard === this.#heard) return this.#know(read);
+    }
   }
 
   /**
@@ -114,8 +125,21 @@ export class Tasks {
         ...(reason === undefined ? {} : { reason }),
         ...(by === undefined ? {} : { by }),
       });
-    const delegations =
-      record.endedAt === undefined ? [] : await endDelegations(this.#runtime, this, record);
+    if (record.endedAt === undefined) return { status: record.status, delegations: [] };
+    return this.endAuthority(record);
+  }
+
+  /** Ends what an ended task was given. Safe to call again: a process may have died half way. */
+  async endAuthority(record: TaskRecord): Promise<TaskEnd> {
+    const delegations = await endDelegations(this.#runtime, this, record);
+    const { records } = this.#runtime;
+    const key = taskKey(record.id);
+    const current = await records.get<TaskRecord>(key);
+    if (current !== undefined && current.value.authorityEnded !== true) {
+      const next = { ...current.value, authorityEnded: true };
+      // Lost to another process that does the same: then it is done.
+      await records.swap(key, current.version, next, taskIndex(next));
+    }
     const ends = delegations.flatMap((delegation) => delegation.authorityEndsAt ?? []);
     return {
       status: record.status,
@@ -164,16 +188,15 @@ export class Tasks {
   #know(current: Versioned<TaskRecord>): TaskCell {
     const { id } = current.value;
     const cell = this.#cells.get(id);
-    if (cell === undefined) {
-      const made = { current, stale: false };
-      this.#cells.set(id, made);
-      return made;
+    const known = cell ?? { current, stale: false };
+    if (current.version >= known.current.version) {
+      known.current = current;
+      known.stale = false;
     }
-    if (current.version >= cell.current.version) {
-      cell.current = current;
-      cell.stale = false;
-    }
-    return cell;
+    // An ended task cannot change: nothing has to be heard about it any more.
+    if (hasEnded(current.value.status)) this.#cells.delete(id);
+    else this.#cells.set(id, known);
+    return known;
   }
 }
 

@@ -134,6 +134,7 @@ export class TokenSource {
       if (state.status === 'idle') {
         waitMs = this.#backoffMs(state);
         if (waitMs === 0) {
+          assertGranted(current.value, slot);
           const rotated = await rotate(this.#context, current, slot);
           if (typeof rotated === 'object') return this.#remember(rotated, slot);
           continue;
@@ -259,4 +260,13 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
+}
+
+/** Scopes and resource are compared with the grant before anything is sent: some issuers use up the token first and refuse then. */
+function assertGranted(record: GrantRecord, slot: SlotSpec): void {
+  const beyond = slot.scopes?.filter((scope) => record.scopes?.includes(scope) === false) ?? [];
+  if (beyond.length > 0) throw new AuthError('insufficient_scope', { reason: beyond.join(' ') });
+  const { resource } = slot;
+  if (resource !== undefined && record.resources?.includes(resource) === false)
+    throw new AuthError('insufficient_scope', { reason: 'the grant does not cover the resource' });
 }

@@ -52,6 +52,8 @@ export interface SubjectCell {
   trustedUntilMs: number;
   /** Monotonic ms of the last positive answer. */
   lastActiveMs: number;
+  /** Counts what was heard, so that an answer asked for before it is not believed after it. */
+  heard: number;
 }
 
 const restrictiveness: Record<UserState, number> = {
@@ -94,6 +96,7 @@ export class UserStates {
         verdict: { state: 'unknown', source: 'nobody asked yet' },
         trustedUntilMs: Number.NEGATIVE_INFINITY,
         lastActiveMs: Number.NEGATIVE_INFINITY,
+        heard: 0,
       };
       this.#cells.set(id, cell);
     }
@@ -103,7 +106,9 @@ export class UserStates {
   /** Makes the next use ask again: something was pushed, or another process saw a change. */
   distrust(id: string): void {
     const cell = this.#cells.get(id);
-    if (cell !== undefined) cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
+    if (cell === undefined) return;
+    cell.heard += 1;
+    cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Asks, unless a positive answer is younger than the cache time or someone is asking already. */
@@ -115,7 +120,7 @@ export class UserStates {
     if (trusted && cell.verdict.state === 'active' && age < times.cacheMs) return cell.verdict;
     let asking = this.#asking.get(id);
     if (asking === undefined) {
-      asking = this.#ask(cell, id, moment).finally(() => this.#asking.delete(id));
+      asking = this.#ask(cell, moment).finally(() => this.#asking.delete(id));
       this.#asking.set(id, asking);
     }
     return asking;
@@ -135,17 +140,18 @@ export class UserStates {
     return clock.monotonicMs() - cell.lastActiveMs >= times.revalidateMs / 2;
   }
 
-  async #ask(cell: SubjectCell, id: string, moment: GateMoment): Promise<Verdict> {
+  async #ask(cell: SubjectCell, moment: GateMoment): Promise<Verdict> {
     const { clock, times } = this.#context;
     const askedAt = clock.monotonicMs();
+    const { heard } = cell;
     const verdict = await this.#mostRestrictive(cell.principal, moment);
     const before = cell.verdict;
     cell.verdict = verdict;
     if (verdict.state === 'active') {
       cell.lastActiveMs = askedAt;
-      cell.trustedUntilMs = askedAt + times.revalidateMs;
+      if (cell.heard === heard) cell.trustedUntilMs = askedAt + times.revalidateMs;
     } else {
-      this.distrust(id);
+      cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
     }
     if (verdict.state !== before.state) this.#context.changed(cell.principal, verdict, before);
     return verdict;

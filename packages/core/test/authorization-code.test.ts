@@ -203,6 +203,20 @@ describe('a token response whose ID token is not ours is not taken', () => {
     });
   });
 
+  it('with an ID token that cannot be decoded', async () => {
+    await using issuer = await createTestIssuer();
+    const agent = agentOf(issuer.url);
+    const callbackUrl = await callbackOf(issuer, agent);
+    using _ = issuer.fault(() => ({
+      fault: 'patch',
+      patch: (tokens) => ({ ...tokens, id_token: 'é.é.é' }),
+    }));
+    expect(await agent.exchangeCode({ ...flow, callbackUrl })).toMatchObject({
+      outcome: 'unknown',
+      kind: 'protocol',
+    });
+  });
+
   it('nor salvaged: an ID token of another issuer decides', async () => {
     await using issuer = await createTestIssuer();
     const agent = agentOf(issuer.url);

@@ -66,18 +66,18 @@ describe('explaining a task', () => {
       "Task t-42: completed
       agent invoice-bot · for principal pRiNc1pal · since 2026-01-01 09:00:00.000 UTC · 12 entries over 1 h 15 min
 
-             +0.0 s  A  task    started (billing: invoices:write)
-             +0.8 s  A  call    called createInvoice (irreversible, billing: invoices:write)
-             +0.8 s  A  grant   claimed the refresh of grant gR4nTh4s (generation 3), for task t-7
-            +12.4 s  A  grant   refreshed the token of grant gR4nTh4s (generation 4)
-            +13.0 s  A  person  the person is now revoked
-            +13.0 s  A  call    createInvoice was refused: the person is not active
-            +13.0 s  A  task    paused in createInvoice: the person is revoked (asks: admin)
-            +13.1 s  A  pause   asked admin: by webhook
-        +1 h 15 min  B  pause   ada decided: resume (as admin)
-        +1 h 15 min  B  task    resumed
-        +1 h 15 min  B  call    createInvoice is done
-        +1 h 15 min  B  task    completed
+                    +0.0 s  A  task    started (billing: invoices:write)
+                    +0.8 s  A  call    called createInvoice (irreversible, billing: invoices:write)
+                    +0.8 s  A  grant   claimed the refresh of grant gR4nTh4s (generation 3), for task t-7
+                   +12.4 s  A  grant   refreshed the token of grant gR4nTh4s (generation 4)
+                   +13.0 s  A  person  the person is now revoked
+                   +13.0 s  A  call    createInvoice was refused: the person is not active
+                   +13.0 s  A  task    paused in createInvoice: the person is revoked (asks: admin)
+                   +13.1 s  A  pause   asked admin: by webhook
+        +1 h 15 min 00.0 s  B  pause   ada decided: resume (as admin)
+        +1 h 15 min 00.1 s  B  task    resumed
+        +1 h 15 min 03.0 s  B  call    createInvoice is done
+        +1 h 15 min 03.5 s  B  task    completed
 
         Processes: A = proc-one, B = proc-two
 

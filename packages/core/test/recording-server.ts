@@ -76,3 +76,16 @@ export async function startRecordingServer(): Promise<RecordingServer> {
     },
   };
 }
+
+/** A refusal, with a `WWW-Authenticate` header or without. */
+export function challenged(status: number, challenge?: string): ScriptedAnswer {
+  return challenge === undefined
+    ? { status, body: 'refused' }
+    : { status, headers: { 'www-authenticate': challenge }, body: 'refused' };
+}
+
+/** The refusal of a token that is expired or revoked. */
+export const invalidToken: ScriptedAnswer = challenged(
+  401,
+  'Bearer realm="api", error="invalid_token"',
+);

@@ -298,6 +298,13 @@ describe('what the issuer may have done nobody can tell is unknown', () => {
     expect((await outcomeOf(within)).outcome).toBe('unknown');
   });
 
+  it('an error of no known kind after a response', () => {
+    expect(classifyTokenError(new TypeError('x'), true, { body: 'read' })).toMatchObject({
+      outcome: 'unknown',
+      kind: 'protocol',
+    });
+  });
+
   it.each(['nonsense', 17, null, undefined, new Error('x')])('a thrown %s', (thrown) => {
     expect(classifyTokenError(thrown, true)).toMatchObject({ outcome: 'unknown' });
   });

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { principalOf, withCredential } from '../../src/index.ts';
 
 /** What the tools of the tests ask for. */
-export const mail = defineResource({ name: 'mail', scopes: ['read', 'send'] });
+export const mail = defineResource({ name: 'mail', scopes: ['read', 'write'] });
 
 const read = { resource: mail, scopes: ['read'], effect: 'read' } as const;
-const send = { resource: mail, scopes: ['send'], effect: 'irreversible' } as const;
+const send = { resource: mail, scopes: ['write'], effect: 'irreversible' } as const;
 
 /** Tools of every kind; `executed` has the ids of the calls that ran, in order. */
 export function createTools(executed: string[] = []) {
@@ -17,14 +17,14 @@ export function createTools(executed: string[] = []) {
       inputSchema: input,
       execute: async ({ q }, { principal, toolCallId }) => {
         executed.push(`readMail:${toolCallId}`);
-        return { q, answer: await (await principal.fetch('mails')).json() };
+        return { q, answer: await (await principal.fetch('mails/readMail')).json() };
       },
     }),
     sendMail: withCredential(send, {
       inputSchema: input,
       execute: async (_input, { principal, toolCallId }) => {
         executed.push(`sendMail:${toolCallId}`);
-        await principal.fetch('mails', { method: 'POST' });
+        await principal.fetch('mails/sendMail', { method: 'POST' });
         return 'sent';
       },
     }),
@@ -34,7 +34,7 @@ export function createTools(executed: string[] = []) {
       async *execute(_input, { principal, toolCallId }) {
         executed.push(`searchMail:${toolCallId}`);
         yield 'searching';
-        await principal.fetch('mails');
+        await principal.fetch('mails/searchMail');
         yield 'found';
       },
     }),
@@ -44,7 +44,7 @@ export function createTools(executed: string[] = []) {
       execute: async (_input, { principal, toolCallId }) => {
         executed.push(`stubborn:${toolCallId}`);
         try {
-          await principal.fetch('mails');
+          await principal.fetch('mails/stubborn');
           return 'mails';
         } catch {
           return 'nothing new today';
@@ -58,8 +58,8 @@ export function createTools(executed: string[] = []) {
         inputSchema: input,
         execute: async (_input, options) => {
           executed.push(`listMail:${options.toolCallId}`);
-          await principalOf(options).fetch('mails');
-          return `mails of ${principalOf(options).subject}`;
+          await principalOf(options).fetch('mails/listMail');
+          return `mails for ${principalOf(options).resource}`;
         },
       }),
     ),

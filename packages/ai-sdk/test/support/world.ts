@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { createOutlive, memoryStore, type Outlive, type Task } from '@outlive/core';
+import { type ApiRoute, createProtectedApi, createTestIssuer } from '@outlive/testing';
+import type { PausedRun } from '../../src/index.ts';
+import { mail } from './tools.ts';
+
+/** A person with a task, and what a protected API lets the task's tools do. */
+export interface Story {
+  readonly task: Task;
+  /** The process the task was started in. */
+  readonly outlive: Outlive;
+  /** Another process on the same store. */
+  readonly elsewhere: Outlive;
+  /** Names of tools that the API refuses: it says that their scope does not suffice (RFC 6750 section 3.1). */
+  readonly refused: Set<string>;
+  /** Names of the tools whose requests were served. */
+  served(): readonly string[];
+  /** The person agrees that the task goes on. */
+  agree(paused: Pick<PausedRun, 'pauseId'>): Promise<void>;
+}
+
+/** An issuer, an API and two processes, all real. */
+export interface World extends AsyncDisposable {
+  startStory(): Promise<Story>;
+  /** Every access token the API has seen, to be searched for where none may be. */
+  tokens(): readonly string[];
+}
+
+/** Starts a world; dispose it after the tests. */
+export async function createWorld(): Promise<World> {
+  const issuer = await createTestIssuer({ accessTokenLifetimeMs: 600_000 });
+  const [indicator = ''] = Object.keys(issuer.options.resources);
+  const refusedFor = new Map<string, Set<string>>();
+  const servedFor = new Map<string, string[]>();
+  const mails: ApiRoute = {
+    scopes: [],
+    handle(_request, { subject, params: { tool = '' } }) {
+      if (refusedFor.get(subject)?.has(tool)) {
+        const challenge = 'Bearer error="insufficient_scope", scope="SECRET-SCOPE"';
+        return new Response(null, { status: 403, headers: { 'www-authenticate': challenge } });
+      }
+      servedFor.get(subject)?.push(tool);
+      return Response.json({ from: tool });
+    },
+  };
+  const api = await createProtectedApi({
+    issuer,
+    routes: { 'GET /mails/:tool': mails, 'POST /mails/:tool': mails },
+  });
+
+  const store = memoryStore();
+  const keys = { current: 'k', ring: { k: randomBytes(32) }, hash: randomBytes(32) };
+  const process = (): Outlive =>
+    createOutlive({
+      store,
+      keys,
+      providers: {
+        acme: { issuer: issuer.url, clientId: 'agent', clientSecret: 'agent-secret' },
+      },
+      resources: { mail: { provider: 'acme', baseUrl: api.url, scopes: mail.scopes } },
+      gate: () => 'active',
+      policy: {
+        escalate: () => ['user'],
+        authorize: ({ by }) => ({ id: by, roles: ['user'] }),
+        maintainMs: 0,
+      },
+    });
+  const outlive = process();
+  const elsewhere = process();
+  let people = 0;
+
+  async function startStory(): Promise<Story> {
+    people += 1;
+    const principal = { subject: `person-${people}` };
+    const refused = new Set<string>();
+    const served: string[] = [];
+    refusedFor.set(principal.subject, refused);
+    servedFor.set(principal.subject, served);
+    const { tokenResponse } = await issuer.seedGrant({
+      ...principal,
+      resources: [indicator],
+      scopes: ['read', 'write'],
+    });
+    await outlive.grants.import({ provider: 'acme', principal, tokens: tokenResponse });
+    const task = await outlive.startTask({
+      principal,
+      agent: 'the agent',
+      requirements: [{ resource: mail, scopes: ['read', 'write'], effect: 'irreversible' }],
+      expectedDurationMs: 60_000,
+    });
+    return {
+      task,
+      outlive,
+      elsewhere,
+      refused,
+      served: () => served,
+      async agree({ pauseId }) {
+        const request = { decision: 'resume', by: principal.subject } as const;
+        const { status } = await outlive.decide(pauseId, request);
+        if (status !== 'decided') throw new Error(`expected a decision, it is ${status}`);
+      },
+    };
+  }
+
+  return {
+    startStory,
+    tokens: api.tokens,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([outlive.close(), elsewhere.close(), api.close(), issuer.close()]);
+    },
+  };
+}
