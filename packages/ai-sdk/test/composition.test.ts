@@ -105,7 +105,7 @@ describe('the settings of the app', () => {
       story.task,
       generateText,
     )({ model, tools: createTools(), prompt, toolChoice: 'required' });
-    expect(outcome.status).toBe('expired');
+    expect(outcome.status).toBe('cancelled');
     expect(outcome).not.toHaveProperty('error');
   });
 

@@ -106,7 +106,7 @@ describe('the conversation of a paused run', () => {
 
 describe('an approval by the SDK for a credentialed call', () => {
   const approved = withCredential(
-    { resource: mail, scopes: ['send'], effect: 'irreversible' },
+    { resource: mail, scopes: ['write'], effect: 'irreversible' },
     tool({ inputSchema: z.object({}), needsApproval: true, execute: async () => 'sent' }),
   );
   const secret = { experimental_toolApprovalSecret: 'a secret of this test' };

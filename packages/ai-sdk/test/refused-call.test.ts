@@ -161,6 +161,29 @@ describe.each(ways)('a refused call under %s', (way) => {
   });
 });
 
+describe.each(ways)('a write whose end cannot be recorded under %s', (way) => {
+  it('stops the loop, since nobody may do it again', async () => {
+    const broken = await createWorld();
+    const story = await broken.startStory();
+    const model = createScriptedModel([callTool('sendMail', {}, 'A')]);
+    const tools = createTools();
+    const execute: typeof tools.sendMail.execute = async (input, options) => {
+      const sent = await tools.sendMail.execute(input, options);
+      broken.breakStore();
+      return sent as string;
+    };
+
+    const sendMail = { ...tools.sendMail, execute };
+    const { outcome } = await run(way, story.task, model, { ...tools, sendMail });
+
+    expect(story.served()).toEqual(['sendMail']);
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'store_unavailable' } });
+    expect(model.calls).toBe(1);
+    broken.repairStore();
+    await broken[Symbol.asyncDispose]();
+  });
+});
+
 describe.each(ways)('a task that is not active under %s', (way) => {
   it('gives the model no turn at all', async () => {
     const story = await world.startStory();

@@ -1,7 +1,7 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
 import { generateText, type ModelMessage } from 'ai';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type PausedRun, resumeTask } from '../src/index.ts';
+import { type PausedRun, type Resumer, resumeTask } from '../src/index.ts';
 import { resume, run, stateOf, type Way, ways } from './support/run.ts';
 import { createTools } from './support/tools.ts';
 import { createWorld } from './support/world.ts';
@@ -102,6 +102,45 @@ describe.each(ways)('resuming under %s', (way) => {
 
     expect(outcome).toEqual({ status: 'cancelled', ledger: [] });
     expect(model.calls).toBe(0);
+  });
+
+  it('runs no call that is not as it was refused, and gives the model no turn', async () => {
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.clear();
+    await story.agree(paused);
+    const edited: PausedRun = JSON.parse(
+      JSON.stringify(paused).replace('"input":{"q":"x"}', '"input":{"q":"everything"}'),
+    );
+    const executed: string[] = [];
+    const model = createScriptedModel([]);
+
+    const ran = await resume(way, story.elsewhere, edited, model, createTools(executed));
+
+    expect(ran.outcome).toMatchObject({ status: 'failed', error: { code: 'not_resumable' } });
+    expect(executed).toEqual(['searchMail:C']);
+    expect(model.calls).toBe(0);
+  });
+
+  it('stays paused when the task is paused by hand before the calls run', async () => {
+    const { story, paused } = await pausedByTwoOfThree(way);
+    story.refused.clear();
+    await story.agree(paused);
+    const suspending: Resumer = {
+      task: (id) => story.elsewhere.task(id),
+      async resume(pauseId) {
+        const resumed = await story.elsewhere.resume(pauseId);
+        await (await story.elsewhere.task(paused.taskId))?.pause('wait a moment');
+        return resumed;
+      },
+    };
+    const model = createScriptedModel([]);
+
+    const again = stateOf(await resume(way, suspending, paused, model, createTools()));
+
+    expect(model.calls).toBe(0);
+    expect(story.served()).toEqual([]);
+    expect(again.pending.map(({ toolCallId }) => toolCallId).toSorted()).toEqual(['A', 'C']);
+    expect(again.pauseId).not.toBe(paused.pauseId);
   });
 
   it('lets one process run the calls, and fails in the other', async () => {

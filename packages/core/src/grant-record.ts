@@ -170,7 +170,10 @@ export function settled(
     generation,
     slots: {
       ...Object.fromEntries(live),
-      [slot.key]: accessTokenSlot(tokens, generation, slot.scopes, timing),
+      // The pair is kept whatever its type, but a token that is bound to a key is nothing to hand out.
+      ...(tokens.tokenType === 'bearer'
+        ? { [slot.key]: accessTokenSlot(tokens, generation, slot.scopes, timing) }
+        : {}),
     },
     state: { status: 'idle' },
   };

@@ -48,13 +48,14 @@ export async function settle(
         jitter: context.random(),
       };
       const alone = context.profile.accessTokenAfterRotation === 'revoked';
-      const stored = await persist(
-        context,
-        claim,
-        (record) =>
-          settled(alone ? { ...record, slots: {} } : record, attempt.slot, outcome.tokens, timing),
-        { late: true },
-      );
+      const bearer = outcome.tokens.tokenType === 'bearer';
+      const next = (record: GrantRecord): GrantRecord => {
+        const base = alone ? { ...record, slots: {} } : record;
+        const moved = settled(base, attempt.slot, outcome.tokens, timing);
+        // The pair is good and kept, but the token is bound to a key: asking again soon would bring the same.
+        return bearer ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
+      };
+      const stored = await persist(context, claim, next, { late: true });
       if (stored === undefined) return undefined;
       await context.journal?.erase(attempt.id);
       context.audit({
@@ -63,7 +64,11 @@ export async function settle(
         generation: stored.generation,
         ...(outcome.salvaged === undefined ? {} : { reason: `salvaged: ${outcome.salvaged}` }),
       });
-      return stored.slots[attempt.slot.key];
+      if (bearer) return stored.slots[attempt.slot.key];
+      throw new AuthError('misconfigured', {
+        reason: 'token_type',
+        detail: `expected "bearer"; the issuer sent "${outcome.tokens.tokenType}"`,
+      });
     }
     case 'notSent':
       await defer(context, claim, outcome.kind, outcome.error, outcome.retryAfterMs);
@@ -204,4 +209,18 @@ function isSameResult(found: GrantRecord, result: GrantRecord): boolean {
     found.refreshToken?.reveal() === result.refreshToken?.reveal() &&
     (found.state.status === 'idle' || found.state.status === 'dead')
   );
+}
+
+function unusableType(context: RotationContext): {
+  retryAfterMs: number;
+  failures: number;
+  kind: string;
+  error: string;
+} {
+  return {
+    retryAfterMs: context.times.backoffMs[1],
+    failures: 1,
+    kind: 'misconfigured',
+    error: 'token_type',
+  };
 }

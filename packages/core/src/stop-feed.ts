@@ -47,11 +47,8 @@ export class StopFeed {
   }
 
   /** Whether this process has listened recently enough for its cells to be believed. Both clocks must agree: a suspended machine stops one of them. */
-  isTrusted(): boolean {
-    return (
-      this.#clock.monotonicMs() < this.#trustedUntilMonotonic &&
-      this.#clock.now() < this.#trustedUntilWall
-    );
+  isTrusted(nowMs: number = this.#clock.monotonicMs(), now: number = this.#clock.now()): boolean {
+    return nowMs < this.#trustedUntilMonotonic && now < this.#trustedUntilWall;
   }
 
   /** Listens now unless it just did, and keeps listening. @throws what the store throws. */

@@ -3,7 +3,7 @@ import { AuthError } from './errors.ts';
 import type { AccessTokenSlot, SlotSpec } from './grant-record.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
-import { type TaskAuthority as Authority, deadlineOf } from './task-record.ts';
+import type { TaskAuthority as Authority } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
 import type { TokenRequest, TokenSource } from './token-source.ts';
 import type { SubjectCell } from './user-state.ts';
@@ -31,25 +31,28 @@ export class TaskAuthority {
     this.#subject = runtime.userStates.cell(principal, subject);
   }
 
-  /** Whether tokens may be handed out as far as this process knows right now. No I/O. */
-  isOpen(): boolean {
-    const { clock, feed } = this.#runtime;
-    const { current, stale } = this.#cell;
-    const nowMs = clock.monotonicMs();
+  /** The token for `requirement` if it can be had without waiting. No I/O: every tool call comes through here. */
+  peek(requirement: Requirement): AccessTokenSlot | undefined {
+    const binding = this.#bindings.get(requirement);
+    if (binding === undefined) return undefined;
+    const { clock } = this.#runtime;
+    const now = clock.now();
+    if (!this.#isOpen(clock.monotonicMs(), now)) return undefined;
+    return binding.source.peek(binding.slot, now);
+  }
+
+  /** Whether tokens may be handed out as far as this process knows: task, person, deadline, and how lately it listened. */
+  #isOpen(nowMs: number, now: number): boolean {
+    const { current, stale, deadlineAt } = this.#cell;
+    const { verdict, trustedUntilMs } = this.#subject;
     return (
       !stale &&
       current.value.status === 'active' &&
-      this.#subject.verdict.state === 'active' &&
-      nowMs < this.#subject.trustedUntilMs &&
-      feed.isTrusted() &&
-      clock.now() < deadlineOf(current.value)
+      verdict.state === 'active' &&
+      nowMs < trustedUntilMs &&
+      now < deadlineAt &&
+      this.#runtime.feed.isTrusted(nowMs, now)
     );
-  }
-
-  /** The token for `requirement` if it can be had without waiting. No I/O. */
-  peek(requirement: Requirement): AccessTokenSlot | undefined {
-    const binding = this.#bindings.get(requirement);
-    return binding !== undefined && this.isOpen() ? binding.source.peek(binding.slot) : undefined;
   }
 
   /**
@@ -67,7 +70,8 @@ export class TaskAuthority {
       throw this.#stopped();
     }
     const token = await source.token(slot, request);
-    if (this.isOpen()) return token;
+    const { clock } = this.#runtime;
+    if (this.#isOpen(clock.monotonicMs(), clock.now())) return token;
     // The wait may have been long: a pause or a revocation that came meanwhile holds.
     await this.ensureActive();
     await this.#ensureSubject(requirement);

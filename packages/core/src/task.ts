@@ -29,6 +29,8 @@ export class Task {
   readonly principal: Principal;
   readonly agent: string;
   readonly #context: RunContext;
+  /** The promise of the last answer: callers of one token share it. */
+  #answered: { token: AccessTokenSlot; promise: Promise<AccessTokenSlot> } | undefined;
 
   /** @internal */
   constructor(context: RunContext) {
@@ -63,7 +65,10 @@ export class Task {
   getAccessToken(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
     const { authority } = this.#context;
     const held = request.rejectedGeneration === undefined ? authority.peek(requirement) : undefined;
-    return held === undefined ? authority.token(requirement, request) : Promise.resolve(held);
+    if (held === undefined) return authority.token(requirement, request);
+    if (this.#answered?.token !== held)
+      this.#answered = { token: held, promise: Promise.resolve(held) };
+    return this.#answered.promise;
   }
 
   /** Starts one agent loop under this task. Adapters call it. */

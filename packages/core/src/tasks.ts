@@ -14,6 +14,8 @@ export interface TaskCell {
   current: Versioned<TaskRecord>;
   /** Something happened elsewhere: ask the store before believing this. */
   stale: boolean;
+  /** Epoch ms at which it runs out of time, as `current` says. */
+  deadlineAt: number;
 }
 
 /** How a task ended, and what of its authority outlives it. */
@@ -188,10 +190,11 @@ export class Tasks {
   #know(current: Versioned<TaskRecord>): TaskCell {
     const { id } = current.value;
     const cell = this.#cells.get(id);
-    const known = cell ?? { current, stale: false };
+    const known = cell ?? { current, stale: false, deadlineAt: 0 };
     if (current.version >= known.current.version) {
       known.current = current;
       known.stale = false;
+      known.deadlineAt = deadlineOf(current.value);
     }
     // An ended task cannot change: nothing has to be heard about it any more.
     if (hasEnded(current.value.status)) this.#cells.delete(id);

@@ -40,10 +40,9 @@ export class TokenSource {
   }
 
   /** The slot's token if it can be handed out without waiting; a due one is refreshed in the background. */
-  peek(slot: SlotSpec): AccessTokenSlot | undefined {
+  peek(slot: SlotSpec, now: number = this.#context.clock.now()): AccessTokenSlot | undefined {
     const held = this.#known?.value.slots[slot.key];
     if (held === undefined) return undefined;
-    const now = this.#context.clock.now();
     if (now < held.dueAt) return held;
     if (now >= held.unusableAt) return undefined;
     this.#refreshInBackground(slot);

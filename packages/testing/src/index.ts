@@ -4,7 +4,12 @@ export type { StepUp } from './bearer-challenge.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
-export type { GrantState, IssuerCounters, TokenPresentations } from './issuer-ledger.ts';
+export type {
+  GrantState,
+  IssuedToken,
+  IssuerCounters,
+  TokenPresentations,
+} from './issuer-ledger.ts';
 export type {
   RefreshTokenReuse,
   TestClient,

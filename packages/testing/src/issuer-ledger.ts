@@ -46,7 +46,19 @@ export interface IssuerLedger {
   grant(grantId: string): GrantState;
   /** @throws {Error} when there never was such a grant. */
   presentations(grantId: string): readonly TokenPresentations[];
+  /** Notes the values in a token response; anything else is ignored. */
+  tokensIssued(response: unknown): void;
+  /** Every value noted, in the order in which they were issued. */
+  issuedTokens(): readonly IssuedToken[];
 }
+
+/** One token the issuer gave out, also when a fault then lost the response. */
+export interface IssuedToken {
+  readonly type: 'access_token' | 'refresh_token';
+  readonly value: string;
+}
+
+const tokenTypes = ['access_token', 'refresh_token'] as const;
 
 interface GrantEntry {
   alive: boolean;
@@ -58,6 +70,7 @@ interface GrantEntry {
 export function createIssuerLedger(): IssuerLedger {
   const entries = new Map<string, GrantEntry>();
   const grantOfToken = new Map<string, GrantEntry>();
+  const issued = new Map<string, IssuedToken>();
   const counters: IssuerCounters = {
     tokenRequests: 0,
     refreshRequests: 0,
@@ -110,5 +123,13 @@ export function createIssuerLedger(): IssuerLedger {
     grant: (grantId) => state(known(grantId)),
     presentations: (grantId) =>
       [...known(grantId).presentedTimes.values()].map((times, ordinal) => ({ ordinal, times })),
+    tokensIssued(response) {
+      if (typeof response !== 'object' || response === null) return;
+      for (const type of tokenTypes) {
+        const value: unknown = Reflect.get(response, type);
+        if (typeof value === 'string') issued.set(value, { type, value });
+      }
+    },
+    issuedTokens: () => [...issued.values()],
   };
 }

@@ -34,7 +34,7 @@ export interface SeededGrant {
 /** Writes a grant, its first refresh token and an access token. */
 export async function seedGrant(
   provider: Provider,
-  { behaviour, scopes: ownScopes, users }: IssuerParts,
+  { behaviour, scopes: ownScopes, users, ledger }: IssuerParts,
   options: SeedGrantOptions,
 ): Promise<SeededGrant> {
   const { subject, clientId = 'agent' } = options;
@@ -81,16 +81,15 @@ export async function seedGrant(
     scope: grant.getResourceScope(first),
     resourceServer: new provider.ResourceServer(first, resourceServer(behaviour, first)),
   });
-  return {
-    grantId,
-    tokenResponse: {
-      access_token: await accessToken.save(),
-      refresh_token: await refreshToken.save(),
-      token_type: 'Bearer',
-      expires_in: wholeSeconds(behaviour.accessTokenLifetimeMs),
-      scope: grant.getResourceScope(first),
-    },
+  const tokenResponse = {
+    access_token: await accessToken.save(),
+    refresh_token: await refreshToken.save(),
+    token_type: 'Bearer',
+    expires_in: wholeSeconds(behaviour.accessTokenLifetimeMs),
+    scope: grant.getResourceScope(first),
   };
+  ledger.tokensIssued(tokenResponse);
+  return { grantId, tokenResponse };
 }
 
 function knownScopes(

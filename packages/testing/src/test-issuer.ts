@@ -7,6 +7,7 @@ import { interactionPages } from './issuer-interactions.ts';
 import {
   createIssuerLedger,
   type GrantState,
+  type IssuedToken,
   type IssuerCounters,
   type IssuerLedger,
   type TokenPresentations,
@@ -43,6 +44,11 @@ export interface TestIssuer extends AsyncDisposable {
    * @throws {Error} when there never was such a grant.
    */
   presentations(grantId: string): readonly TokenPresentations[];
+  /**
+   * The raw values of every access and refresh token given out so far, oldest first: canaries to search what a run
+   * leaves behind for. Keep them out of logs.
+   */
+  issuedTokens(): readonly IssuedToken[];
   /**
    * Makes a grant and its first token pair without a browser.
    *
@@ -105,6 +111,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     adminToken,
     grant: ledger.grant,
     presentations: ledger.presentations,
+    issuedTokens: ledger.issuedTokens,
     seedGrant: (seed) => seedGrant(provider, parts, seed),
     user: users.user,
     fault: plans.install,

@@ -32,7 +32,10 @@ export function tokenEndpoint(
 
     const fault = await plans.faultFor({ grantType, isRefresh });
     if (behaviour.latencyMs > 0) await delay(behaviour.latencyMs);
-    await run(fault, context, next);
+    await run(fault, context, async () => {
+      await next();
+      ledger.tokensIssued(context.body);
+    });
   };
 }
 

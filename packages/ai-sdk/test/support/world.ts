@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createOutlive, memoryStore, type Outlive, type Task } from '@outlive/core';
+import { createOutlive, memoryStore, type Outlive, type Store, type Task } from '@outlive/core';
 import { type ApiRoute, createProtectedApi, createTestIssuer } from '@outlive/testing';
 import type { PausedRun } from '../../src/index.ts';
 import { mail } from './tools.ts';
@@ -22,6 +22,9 @@ export interface Story {
 /** An issuer, an API and two processes, all real. */
 export interface World extends AsyncDisposable {
   startStory(): Promise<Story>;
+  /** From now on nothing can be written. */
+  breakStore(): void;
+  repairStore(): void;
   /** Every access token the API has seen, to be searched for where none may be. */
   tokens(): readonly string[];
 }
@@ -48,7 +51,15 @@ export async function createWorld(): Promise<World> {
     routes: { 'GET /mails/:tool': mails, 'POST /mails/:tool': mails },
   });
 
-  const store = memoryStore();
+  const working = memoryStore();
+  let broken = false;
+  const store: Store = {
+    ...working,
+    compareAndSwap: async (...change) => {
+      if (broken) throw new Error('the store is gone');
+      return await working.compareAndSwap(...change);
+    },
+  };
   const keys = { current: 'k', ring: { k: randomBytes(32) }, hash: randomBytes(32) };
   const process = (): Outlive =>
     createOutlive({
@@ -104,6 +115,12 @@ export async function createWorld(): Promise<World> {
 
   return {
     startStory,
+    breakStore() {
+      broken = true;
+    },
+    repairStore() {
+      broken = false;
+    },
     tokens: api.tokens,
     async [Symbol.asyncDispose]() {
       await Promise.all([outlive.close(), elsewhere.close(), api.close(), issuer.close()]);

@@ -1,0 +1,33 @@
+import { type Clock, createOutlive, type Outlive, type Store } from '@outlive/core';
+import type { AgentSetup } from './agent-setup.ts';
+
+/** What a process brings of its own. */
+export interface AgentParts {
+  readonly store: Store;
+  readonly clock?: Clock;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** The runtime of one process: all processes of a test configure the same one. */
+export function createAgentRuntime(setup: AgentSetup, parts: AgentParts): Outlive {
+  return createOutlive({
+    ...parts,
+    keys: setup.keys,
+    providers: {
+      issuer: {
+        issuer: setup.issuerUrl,
+        clientId: 'agent',
+        clientSecret: 'agent-secret',
+        profile: { ...setup.profile },
+      },
+    },
+    resources: {
+      api: { provider: 'issuer', baseUrl: setup.apiUrl, scopes: ['read', 'write'] },
+    },
+    gate: () => 'active',
+    policy: {
+      ...setup.policy,
+      authorize: ({ by }) => ({ id: by, roles: ['user', 'manager', 'admin', 'operator'] }),
+    },
+  });
+}

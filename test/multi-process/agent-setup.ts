@@ -1,0 +1,47 @@
+import type { IssuerProfile, KeysConfiguration, PolicyConfiguration } from '@outlive/core';
+
+/** Where a process stops until it is told to go on: named moments of one rotation. */
+export type HoldPoint =
+  /** The claim is durable; nothing was sent. */
+  | 'claimed'
+  /** The issuer has answered; the new pair is nowhere but in this process. */
+  | 'settling';
+
+/** What a process is started with. Crosses the process boundary, so it is plain data. */
+export interface AgentSetup {
+  readonly issuerUrl: string;
+  readonly apiUrl: string;
+  readonly storePath: string;
+  readonly keys: KeysConfiguration;
+  readonly profile?: Partial<IssuerProfile>;
+  readonly policy?: Omit<PolicyConfiguration, 'authorize' | 'escalate'>;
+  /** How long the store waits for the lock of another writer, ms. */
+  readonly busyTimeoutMs?: number;
+  /** How far the wall clock of the process is ahead, ms. */
+  readonly clockAheadMs?: number;
+  readonly holdAt?: HoldPoint;
+}
+
+/** What a process says without being asked. */
+export type AgentEvent = HoldPoint | 'write-failed';
+
+/** An error as another process sees it. */
+export interface ErrorReport {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly reason?: string;
+  /** Id of the pause that an AuthError names. */
+  readonly ref?: string;
+  /** Of the errors it was caused by, the nearest first. */
+  readonly causes: readonly string[];
+}
+
+/** The principal of every test here. */
+export const principal = { subject: 'alice' } as const;
+
+/** A call that changes nothing. */
+export const readItems = { resource: 'api', scopes: ['read'], effect: 'read' } as const;
+
+/** A call that must not happen twice. */
+export const sendPayment = { resource: 'api', scopes: ['write'], effect: 'irreversible' } as const;
