@@ -23,7 +23,12 @@ export interface AgentSetup {
 }
 
 /** What a process says without being asked. */
-export type AgentEvent = HoldPoint | 'write-failed';
+export type AgentEvent =
+  | HoldPoint
+  /** A write to the grant has thrown. */
+  | 'write-failed'
+  /** The loop of `askUntilRefused` has had its first token. */
+  | 'asking';
 
 /** An error as another process sees it. */
 export interface ErrorReport {

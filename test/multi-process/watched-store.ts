@@ -18,8 +18,7 @@ export function watchedStore(
     ...store,
     grantWrites,
     async compareAndSwap(key, expectedVersion, value, index) {
-      if (index.kind !== 'grant')
-        return store.compareAndSwap(key, expectedVersion, value, index);
+      if (index.kind !== 'grant') return store.compareAndSwap(key, expectedVersion, value, index);
       const status = index.status ?? '';
       if (status === 'idle') await hold('settling');
       try {

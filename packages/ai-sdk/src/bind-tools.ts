@@ -2,7 +2,6 @@ import { AuthError, type GuardedCall, type Requirement, requirementOf } from '@o
 import {
   type ExecutableTool,
   type Execute,
-  type ExecuteOptions,
   isAsyncGeneratorFunction,
   isAsyncIterable,
   isExecutable,
@@ -30,17 +29,17 @@ function bindTool(
   requirement: Requirement,
   guard: RunGuard,
 ): ExecutableTool {
-  const { resumableCalls } = guard.run;
   const needsApproval = tool.needsApproval ?? false;
   return {
     ...tool,
     execute: boundExecute(tool, toolName, requirement, guard),
-    // ai 6 denies the approval of a call that needs none, and the calls that run again come as approvals.
-    ...(resumableCalls.size > 0 && {
-      needsApproval: (input: unknown, options: ExecuteOptions) =>
-        guard.replays(options.toolCallId) ||
-        (typeof needsApproval === 'function' ? needsApproval(input, options) : needsApproval),
-    }),
+    // Calls that run again come as approvals, and ai 6 denies the approval of a call that needs none: it asks here,
+    // and only afterwards, if at all, does it execute.
+    needsApproval: (input, options) => {
+      guard.admitReplay(options);
+      if (guard.replays(options.toolCallId)) return true;
+      return typeof needsApproval === 'function' ? needsApproval(input, options) : needsApproval;
+    },
   };
 }
 

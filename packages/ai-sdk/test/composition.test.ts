@@ -2,9 +2,9 @@ import { ConfigurationError } from '@outlive/core';
 import { callTool, createScriptedModel, say } from '@outlive/testing';
 import {
   generateText,
-  isStepCount,
   Output,
   type StreamTextTransform,
+  stepCountIs,
   streamText,
   ToolLoopAgent,
   type ToolLoopAgentSettings,
@@ -55,7 +55,7 @@ describe('the settings of the app', () => {
       model: readsThenSays(),
       tools: createTools(),
       prompt,
-      stopWhen: [isStepCount(5), () => called.push('stopWhen') < 0],
+      stopWhen: [stepCountIs(5), () => called.push('stopWhen') < 0],
       prepareStep: ({ stepNumber }) => {
         called.push(`prepareStep ${stepNumber}`);
         return undefined;
@@ -127,7 +127,7 @@ describe('the settings of the app', () => {
       model: readsThenSays(),
       tools: createTools(),
       prompt,
-      stopWhen: isStepCount(5),
+      stopWhen: stepCountIs(5),
       experimental_transform: watching,
     });
     await run.stream.consumeStream();
@@ -138,6 +138,7 @@ describe('the settings of the app', () => {
 
   it('reach tools that need no credential unchanged', async () => {
     let received: unknown;
+    let offered: unknown;
     const probe = tool({
       inputSchema: z.object({}),
       execute: async (_input, options) => {
@@ -153,10 +154,11 @@ describe('the settings of the app', () => {
       model: createScriptedModel([callTool('probe', {}, 'A')]),
       tools,
       prompt,
-      onStepStart: (event) => {
-        expect(event.tools?.probe).toBe(probe);
+      experimental_onStepStart: ({ tools: given }) => {
+        offered = given?.['probe'];
       },
     });
+    expect(offered).toBe(probe);
     expect(received).not.toHaveProperty('principal');
     expect(received).toHaveProperty('toolCallId', 'A');
   });
@@ -172,7 +174,7 @@ describe('the settings of the app', () => {
       tools: createTools(),
       prompt,
       output: Output.object({ schema: z.object({ ok: z.boolean() }) }),
-      stopWhen: isStepCount(5),
+      stopWhen: stepCountIs(5),
     });
     expect(outcome.status).toBe('paused');
     if (outcome.status === 'paused') expect(outcome.partialResult?.steps).toHaveLength(1);

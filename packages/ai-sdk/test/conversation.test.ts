@@ -23,7 +23,7 @@ describe('the conversation of a paused run', () => {
     const outcome = await withTask(
       (await refusing()).task,
       generateText,
-    )({ model: refusedRead(), tools: createTools(), prompt: 'Hi.', instructions: 'Be brief.' });
+    )({ model: refusedRead(), tools: createTools(), prompt: 'Hi.', system: 'Be brief.' });
     const { messages } = stateOf({ outcome, parts: [] });
     expect(messages[0]).toEqual({ role: 'user', content: 'Hi.' });
     expect(JSON.stringify(messages)).not.toContain('Be brief.');
@@ -127,7 +127,7 @@ describe('an approval by the SDK for a credentialed call', () => {
     if (request?.type !== 'tool-approval-request') throw new Error('no request');
     return [
       ...question,
-      ...asked.result.responseMessages,
+      ...asked.result.response.messages,
       {
         role: 'tool',
         content: [

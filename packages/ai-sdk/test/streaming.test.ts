@@ -1,5 +1,5 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
-import { isStepCount, streamText } from 'ai';
+import { stepCountIs, streamText } from 'ai';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withTask } from '../src/index.ts';
 import { run, stateOf } from './support/run.ts';
@@ -58,7 +58,7 @@ describe('the stream of a paused run', () => {
     const bound = withTask(
       story.task,
       streamText,
-    )({ model, tools: createTools(), prompt, stopWhen: isStepCount(5) });
+    )({ model, tools: createTools(), prompt, stopWhen: stepCountIs(5) });
 
     const body = await bound.stream.toUIMessageStreamResponse().text();
 

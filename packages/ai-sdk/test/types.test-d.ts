@@ -6,10 +6,10 @@ import {
   type InferAgentUIMessage,
   type InferToolInput,
   type InferToolOutput,
-  isStepCount,
   type LanguageModel,
   type ModelMessage,
   Output,
+  stepCountIs,
   streamText,
   ToolLoopAgent,
   type ToolSet,
@@ -142,7 +142,7 @@ export async function generate() {
     tools,
     messages: [{ role: 'user', content: 'hi' }],
     output: Output.object({ schema: z.object({ ok: z.boolean() }) }),
-    stopWhen: [isStepCount(5), ({ steps }) => (steps.at(-1)?.toolCalls.length ?? 0) > 3],
+    stopWhen: [stepCountIs(5), ({ steps }) => (steps.at(-1)?.toolCalls.length ?? 0) > 3],
     prepareStep: ({ stepNumber }) => (stepNumber > 2 ? { activeTools: ['clock'] } : undefined),
     onStepFinish: ({ toolCalls }) => {
       for (const call of toolCalls) call.toolName;
@@ -173,7 +173,7 @@ export async function generate() {
 // --- withTask(task, streamText)
 
 export function stream() {
-  const direct = streamText({ model, tools, messages, stopWhen: isStepCount(5) });
+  const direct = streamText({ model, tools, messages, stopWhen: stepCountIs(5) });
   const run = withTask(
     task,
     streamText,
@@ -181,7 +181,7 @@ export function stream() {
     model,
     tools,
     messages,
-    stopWhen: isStepCount(5),
+    stopWhen: stepCountIs(5),
     onFinish: ({ text }) => {
       text.length;
     },
@@ -217,7 +217,7 @@ export async function resume() {
     model,
     tools,
     output: Output.object({ schema: z.object({ ok: z.boolean() }) }),
-    stopWhen: [isStepCount(5), ({ steps }) => (steps.at(-1)?.toolCalls.length ?? 0) > 3],
+    stopWhen: [stepCountIs(5), ({ steps }) => (steps.at(-1)?.toolCalls.length ?? 0) > 3],
     prepareStep: ({ stepNumber }) => (stepNumber > 2 ? { activeTools: ['clock'] } : undefined),
   });
   if (outcome.status === 'completed') {
@@ -255,7 +255,7 @@ export function mistakes() {
     execute: async (_input, { principal }) => principal.token,
   });
   // @ts-expect-error typo in a setting
-  void withTask(task, generateText)({ model, tools, prompt: 'x', stopwhen: isStepCount(3) });
+  void withTask(task, generateText)({ model, tools, prompt: 'x', stopwhen: stepCountIs(3) });
   void withTask(
     task,
     generateText,

@@ -1,11 +1,13 @@
+import type { CallInvocation } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
 import { AuthError } from './errors.ts';
-import { type CallContext, type CallInvocation, GuardedCall } from './guarded-call.ts';
+import { type CallContext, GuardedCall } from './guarded-call.ts';
 import type { Ledger } from './ledger.ts';
 import type { Pause } from './pause-record.ts';
 import type { Pauses } from './pauses.ts';
 import { randomId } from './random-id.ts';
 import { authErrorOf } from './refusal.ts';
+import { resourceName } from './requirement.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskAuthority } from './task-authority.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -111,10 +113,7 @@ export class AgentRun {
           runId: this.id,
           toolCallId,
           toolName,
-          resource:
-            typeof requirement.resource === 'string'
-              ? requirement.resource
-              : requirement.resource.name,
+          resource: resourceName(requirement),
           scopes: requirement.scopes,
           effect: requirement.effect,
         }),
@@ -122,11 +121,7 @@ export class AgentRun {
         this.#refusals.push({ toolCallId, toolName, error }),
       audit: (event) => tasks.audit(this.#task, event),
     };
-    const call = new GuardedCall(
-      context,
-      invocation,
-      `${this.taskId}.${this.id}.${invocation.toolCallId}`,
-    );
+    const call = new GuardedCall(context, invocation);
     this.#calls.push(call);
     return call;
   }
@@ -148,7 +143,7 @@ export class AgentRun {
           return { status: 'failed', error: new AuthError('task_ended', { reason: 'failed' }) };
         case 'active':
           if (first === undefined) return { status: 'completed' };
-          return await this.#pausedFor(first, task);
+          return await this.#pausedFor(first);
         case 'completed':
           break;
       }
@@ -159,7 +154,7 @@ export class AgentRun {
   }
 
   /** Something was refused, and the task is active: another process resumed it meanwhile. This run still waits. */
-  async #pausedFor(error: AuthError, _task: TaskRecord): Promise<RunEnd> {
+  async #pausedFor(error: AuthError): Promise<RunEnd> {
     const pause = error.ref === undefined ? undefined : await this.#context.pauses.get(error.ref);
     return pause === undefined
       ? { status: 'failed', error }

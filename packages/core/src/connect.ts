@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { grantStream } from './audit.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
+import type { GrantReference } from './grant-import.ts';
 import type { GrantRecord } from './grant-record.ts';
-import type { GrantReference, GrantSummary } from './grants.ts';
+import type { GrantSummary } from './grants.ts';
 import type { TokenSet } from './issuer.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';

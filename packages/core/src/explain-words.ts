@@ -60,10 +60,11 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'pause-expired': () => 'nobody decided in time',
   'escalation-sent': (entry) => `asked ${entry.outcome ?? 'for a decision'}${because(entry)}`,
 
-  'delegation-minted': (entry) => `got a narrower token${details(wanted(entry))}`,
-  'delegation-revoked': (entry) => `revoked the narrower token${details(wanted(entry))}`,
+  'delegation-minted': (entry) =>
+    `was delegated authority of ${grant(entry)}${details(wanted(entry))}`,
+  'delegation-revoked': (entry) => `the delegated authority was revoked${details(wanted(entry))}`,
   'delegation-revocation-failed': (entry) =>
-    `could not revoke the narrower token${details(wanted(entry))}${because(entry)}`,
+    `the delegated authority could not be revoked${details(wanted(entry))}${because(entry)}`,
 };
 
 const codes: Readonly<Record<string, string>> = {

@@ -1,23 +1,18 @@
-import * as z from 'zod';
 import { grantStream } from './audit.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
-import { accessTokenSlot, type GrantRecord } from './grant-record.ts';
+import {
+  checkImport,
+  type GrantReference,
+  type ImportGrant,
+  importedGrant,
+} from './grant-import.ts';
+import type { GrantRecord } from './grant-record.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
 import type { RotationContext } from './rotation-context.ts';
 import { type Provider, type Runtime, stamped } from './runtime.ts';
-import { Secret } from './secret.ts';
 import { TokenSource } from './token-source.ts';
-import { checked, principalSchema } from './validation.ts';
-
-/** Which grant is meant: a principal's authority at a provider, and which of several accounts there. */
-export interface GrantReference {
-  readonly provider: string;
-  readonly principal: Principal;
-  /** Tells several accounts of one principal at one provider apart. Default `default`. */
-  readonly account?: string;
-}
 
 /** A grant without its secrets. */
 export interface GrantSummary extends GrantReference {
@@ -27,53 +22,6 @@ export interface GrantSummary extends GrantReference {
   /** Why it is dead. */
   readonly death?: string;
 }
-
-/** A token response (RFC 6749 section 5.1) that the app already holds. */
-export interface ImportedTokens {
-  readonly access_token: string;
-  readonly refresh_token?: string;
-  readonly token_type?: string;
-  /** Seconds. */
-  readonly expires_in?: number;
-  readonly scope?: string;
-}
-
-/** What `grants.import` takes. */
-export interface ImportGrant extends GrantReference {
-  readonly tokens: ImportedTokens;
-  /** The resource that the access token is for, by name. */
-  readonly resource?: string;
-  /** Resource indicators the grant covers; a request for another one is refused before it is sent. */
-  readonly resources?: readonly string[];
-  /** Epoch ms at which `expires_in` began to count. Default: now. */
-  readonly issuedAt?: number;
-  /** Replaces a grant that is still alive. */
-  readonly replace?: boolean;
-  /** @internal Subject at the issuer, from a verified ID token. */
-  readonly issuerSubject?: string;
-}
-
-const text = z.string().min(1);
-const importSchema = z.strictObject({
-  provider: text,
-  principal: principalSchema,
-  account: text.optional(),
-  tokens: z.looseObject({
-    access_token: text,
-    refresh_token: text.optional(),
-    token_type: z
-      .string()
-      .regex(/^bearer$/i, 'expected "bearer": other token types are bound to a key')
-      .optional(),
-    expires_in: z.number().positive().optional(),
-    scope: z.string().optional(),
-  }),
-  resource: text.optional(),
-  resources: z.array(z.url()).optional(),
-  issuedAt: z.number().int().positive().optional(),
-  replace: z.boolean().optional(),
-  issuerSubject: text.optional(),
-});
 
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
@@ -98,13 +46,11 @@ export class Grants {
    * @throws {ConfigurationError} when a field is wrong, or a living grant would be replaced without `replace`.
    */
   async import(options: ImportGrant): Promise<GrantSummary> {
-    checked(importSchema, options, 'grants.import');
+    checkImport(options);
     const runtime = this.#runtime();
     const provider = this.#provider(options.provider, 'grants.import: provider');
     const key = await this.key(options);
-    const { tokens } = options;
     const now = runtime.clock.now();
-    const scopes = tokens.scope?.split(' ').filter(Boolean);
     const slotKey = this.#sharedSlotKey(provider, options.resource);
     for (;;) {
       const before = await runtime.records.get<GrantRecord>(key);
@@ -114,41 +60,15 @@ export class Grants {
           'grants.import: replace: expected true, since this principal has a living grant here',
           ['replace'],
         );
-      const generation = (before?.value.generation ?? -1) + 1;
-      const issuerSubject = options.issuerSubject ?? before?.value.issuerSubject;
-      const record: GrantRecord = {
-        kind: 'rotating',
-        provider: provider.name,
-        principal: options.principal,
-        account: options.account ?? 'default',
-        ...(scopes === undefined ? {} : { scopes }),
-        ...(options.resources === undefined ? {} : { resources: options.resources }),
-        ...(issuerSubject === undefined ? {} : { issuerSubject }),
-        ...(tokens.refresh_token === undefined
-          ? {}
-          : { refreshToken: new Secret(tokens.refresh_token) }),
-        generation,
-        slots: {
-          [slotKey]: accessTokenSlot(
-            {
-              accessToken: new Secret(tokens.access_token),
-              tokenType: 'bearer',
-              ...(tokens.expires_in === undefined ? {} : { expiresInMs: tokens.expires_in * 1000 }),
-              ...(scopes === undefined ? {} : { scopes }),
-            },
-            generation,
-            undefined,
-            {
-              now,
-              issuedAt: options.issuedAt ?? now,
-              defaultLifetimeMs: this.#rotation(provider).times.defaultLifetimeMs,
-              jitter: runtime.random(),
-            },
-          ),
+      const record = importedGrant(options, before?.value, {
+        slotKey,
+        timing: {
+          now,
+          issuedAt: options.issuedAt ?? now,
+          defaultLifetimeMs: this.#rotation(provider).times.defaultLifetimeMs,
+          jitter: runtime.random(),
         },
-        grantedAt: now,
-        state: { status: 'idle' },
-      };
+      });
       const version = before?.version ?? (await runtime.records.version(key));
       if (await this.#store(key, version, record)) {
         await this.#audit(key, record, 'grant-imported');

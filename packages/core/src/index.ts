@@ -10,6 +10,7 @@ export type { AuditProblem } from './audit.ts';
 export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
 export type { AuditEvent, AuditEventType } from './audit-event.ts';
 export type { AuditSink } from './audit-sink.ts';
+export type { CallInvocation } from './call-entry.ts';
 export type { CallOutcome, LedgerEntry } from './call-record.ts';
 export type { Clock } from './clock.ts';
 export { sleep, systemClock } from './clock.ts';
@@ -23,6 +24,7 @@ export type {
 export type { ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
 export { Connect } from './connect.ts';
 export { markRequirement, requirementOf } from './credential-marker.ts';
+export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
 export type { DelegationStrategyName } from './delegation.ts';
 export type { DelegationEnd } from './delegations.ts';
 export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
@@ -30,11 +32,10 @@ export { AuthError, ConfigurationError, RequestRefusedError } from './errors.ts'
 export type { EscalationContext, EscalationPolicy } from './escalation.ts';
 export { defaultEscalation } from './escalation.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
-
+export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';
 export type { AccessTokenSlot } from './grant-record.ts';
-export type { GrantReference, GrantSummary, ImportedTokens, ImportGrant } from './grants.ts';
+export type { GrantSummary } from './grants.ts';
 export { Grants } from './grants.ts';
-export type { CallInvocation } from './guarded-call.ts';
 export { GuardedCall } from './guarded-call.ts';
 export type { IssuerProfile, KnownIssuer, RotationBehaviour } from './issuer-profile.ts';
 export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
@@ -52,11 +53,11 @@ export type {
   Pause,
   PauseReason,
 } from './pause-record.ts';
-export type { DecisionRequest, DecisionResult, Resumption } from './pauses.ts';
 export type { Principal, PrincipalHandle } from './principal.ts';
 export type { Effect, Requirement } from './requirement.ts';
 export type { Register, Resource, ResourceInput, ScopeOf } from './resource.ts';
 export { defineResource } from './resource.ts';
+export type { Resumption } from './resume-pause.ts';
 export type { RunOutcome } from './run-outcome.ts';
 export type { Authorizer } from './runtime.ts';
 export { SealingError } from './sealing.ts';

@@ -108,9 +108,10 @@ function captureMethod(value: string | undefined): string {
   if (value === undefined) return 'GET';
   const method = String(value);
   const upperCase = method.toUpperCase();
+  if (normalizedMethods.includes(upperCase)) return upperCase;
   if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(method) || /^(?:CONNECT|TRACE|TRACK)$/.test(upperCase))
     throw new TypeError('method: expected an HTTP method that fetch can send.');
-  return normalizedMethods.includes(upperCase) ? upperCase : method;
+  return method;
 }
 
 function captureHeaders(value: RequestInit['headers']): Headers | undefined {

@@ -1,19 +1,18 @@
 import { taskStream } from './audit.ts';
 import type { ChainVerification } from './audit-chain.ts';
-import {
-  checkConfiguration,
-  type OutliveOptions,
-  type ResourceConfiguration,
-} from './configuration.ts';
+import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
+import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
+import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { Grants } from './grants.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import type { Pause } from './pause-record.ts';
-import { type DecisionRequest, type DecisionResult, Pauses, type Resumption } from './pauses.ts';
+import { Pauses } from './pauses.ts';
 import type { Principal } from './principal.ts';
 import type { Resource } from './resource.ts';
+import { type Resumption, resumePause } from './resume-pause.ts';
 import { assembleRuntime } from './runtime-assembly.ts';
 import { type StartTask, startTask } from './start-task.ts';
 import { reportUserState, type UserStateReport } from './subject-state.ts';
@@ -82,12 +81,13 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
-  const pauses = new Pauses(runtime, tasks, ledger);
+  const pauses = new Pauses(runtime, tasks);
+  const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
-    return new Task({ runtime, tasks, pauses, ledger, authority, cell });
+    return new Task({ ...context, authority, cell });
   }
 
   function maintainInBackground(): () => void {
@@ -124,8 +124,8 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     },
     pause: async (pauseId) => (await pauses.get(pauseId))?.value,
     waitingPauses: () => pauses.waiting(),
-    decide: (pauseId, request) => pauses.decide(pauseId, request),
-    resume: (pauseId) => pauses.resume(pauseId),
+    decide: (pauseId, request) => decide(context, pauseId, request),
+    resume: (pauseId) => resumePause(context, pauseId),
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
     async verify(taskId) {

@@ -70,3 +70,13 @@ export interface Pause {
   /** The process that resumes, and when it said so. */
   readonly claim?: { readonly id: string; readonly at: number };
 }
+
+/** The roles that have not confirmed yet. */
+export function missingRoles(pause: Pause): ApproverRole[] {
+  const missing = [...pause.requires];
+  for (const { as } of pause.confirmedBy) {
+    const at = missing.indexOf(as);
+    if (at >= 0) missing.splice(at, 1);
+  }
+  return missing;
+}

@@ -1,11 +1,11 @@
 import { createAudit } from './audit.ts';
 import { systemClock } from './clock.ts';
-import {
-  defaultSendByMs,
-  type OutliveOptions,
-  type ProviderConfiguration,
-  type ResourceConfiguration,
+import type {
+  OutliveOptions,
+  ProviderConfiguration,
+  ResourceConfiguration,
 } from './configuration.ts';
+import { defaultSendByMs } from './configuration-check.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
 import { Grants } from './grants.ts';

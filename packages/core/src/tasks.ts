@@ -92,14 +92,23 @@ export class Tasks {
   async move(
     taskId: string,
     event: TaskEvent,
-    change: { readonly pause?: Pause; readonly endReason?: string; readonly by?: string } = {},
+    change: {
+      readonly pause?: Pause;
+      readonly endReason?: string;
+      /** The pause that a resumption answers; a task that waits for another one stays paused. */
+      readonly answers?: string;
+    } = {},
   ): Promise<{ readonly moved: boolean; readonly record: TaskRecord }> {
     const { records, clock, feed } = this.#runtime;
     const key = taskKey(taskId);
     for (;;) {
       const current = await records.get<TaskRecord>(key);
       if (current === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
-      const next = applied(current.value, event, { now: clock.now(), ...change });
+      const { answers, ...what } = change;
+      const answered = answers === undefined || current.value.pause?.id === answers;
+      const next = answered
+        ? applied(current.value, event, { now: clock.now(), ...what })
+        : undefined;
       if (next === undefined) {
         this.#know(current);
         return { moved: false, record: current.value };

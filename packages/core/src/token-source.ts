@@ -7,6 +7,7 @@ import {
   type GrantRecord,
   type SlotSpec,
 } from './grant-record.ts';
+import { recordChanges } from './record-changes.ts';
 import type { Versioned } from './records.ts';
 import { recover } from './recovery.ts';
 import { rotate } from './rotation.ts';
@@ -114,7 +115,7 @@ export class TokenSource {
   ): Promise<AccessTokenSlot> {
     const { clock, times } = this.#context;
     const giveUpAtMs = clock.monotonicMs() + times.maxWaitMs;
-    using change = this.#changes();
+    using change = recordChanges(this.#context);
     for (;;) {
       const current = await this.#read();
       if (current === undefined)
@@ -215,27 +216,6 @@ export class TokenSource {
         value: { ...known.value, slots: { ...known.value.slots, [spec.key]: slot } },
       };
     return slot;
-  }
-
-  /** A hint that the record changed in another process, plus the wait that does not trust it. */
-  #changes(): { within(ms: number): Promise<void> } & Disposable {
-    const { store, clock, key } = this.#context;
-    let wake = (): void => undefined;
-    let watch: Disposable | undefined;
-    return {
-      async within(ms) {
-        const changed = new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        watch ??= store.watch?.({ keys: [key] }, () => wake());
-        const timer = new AbortController();
-        await Promise.race([changed, sleep(clock, ms, timer.signal)]);
-        timer.abort();
-      },
-      [Symbol.dispose]() {
-        watch?.[Symbol.dispose]();
-      },
-    };
   }
 
   /** Bounds one caller's wait. The refresh itself goes on. */

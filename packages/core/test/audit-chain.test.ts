@@ -122,6 +122,20 @@ describe('the chain of a stream', () => {
     expect(await verify(elsewhere)).toMatchObject({ sequence: 1, problem: 'foreign' });
   });
 
+  it('shows entries of two histories that were put together, though each is genuine', async () => {
+    const store = memoryStore();
+    for (const { sequence, value } of written.slice(0, 3))
+      await store.append(stream, sequence, value);
+    const audit = createAudit({ store, keyedHash, clock: createFakeClock() });
+    for (let call = 4; call <= length; call += 1)
+      audit.record(stream, { type: 'task-cancelled', at: 2000 + call });
+    await audit.flush();
+    const second = await collect(store.read(stream, 1));
+    expect(await verify(second)).toMatchObject({ ok: true });
+    const mixed = [...written.slice(0, 4), ...second.slice(4)];
+    expect(await verify(mixed)).toMatchObject({ sequence: 5, problem: 'changed' });
+  });
+
   it('shows a chain that was made with another key', async () => {
     const other = createKeyedHash(new Uint8Array(32).fill(4));
     expect(await verifyChain(other, stream, stored(written))).toMatchObject({

@@ -31,7 +31,8 @@ function recordStory(audit: Audit): void {
   const call = { toolName: 'createInvoice', toolCallId: 'c1', resource: 'billing', grant };
 
   onGrant(-60_000, { type: 'grant-imported', generation: 1 });
-  task(0, { type: 'task-started', resource: 'billing', scopes: ['invoices:write'] });
+  task(0, { type: 'task-started' });
+  task(0, { type: 'delegation-minted', grant, resource: 'billing', scopes: ['invoices:write'] });
   task(800, {
     type: 'tool-call-started',
     ...call,
@@ -64,24 +65,25 @@ describe('explaining a task', () => {
     const { text } = await explain({ audit, taskId: 't-42' });
     expect(text).toMatchInlineSnapshot(`
       "Task t-42: completed
-      agent invoice-bot · for principal pRiNc1pal · since 2026-01-01 09:00:00.000 UTC · 12 entries over 1 h 15 min
+      agent invoice-bot · for principal pRiNc1pal · since 2026-01-01 09:00:00.000 UTC · 13 entries over 1 h 15 min
 
-                    +0.0 s  A  task    started (billing: invoices:write)
-                    +0.8 s  A  call    called createInvoice (irreversible, billing: invoices:write)
-                    +0.8 s  A  grant   claimed the refresh of grant gR4nTh4s (generation 3), for task t-7
-                   +12.4 s  A  grant   refreshed the token of grant gR4nTh4s (generation 4)
-                   +13.0 s  A  person  the person is now revoked
-                   +13.0 s  A  call    createInvoice was refused: the person is not active
-                   +13.0 s  A  task    paused in createInvoice: the person is revoked (asks: admin)
-                   +13.1 s  A  pause   asked admin: by webhook
-        +1 h 15 min 00.0 s  B  pause   ada decided: resume (as admin)
-        +1 h 15 min 00.1 s  B  task    resumed
-        +1 h 15 min 03.0 s  B  call    createInvoice is done
-        +1 h 15 min 03.5 s  B  task    completed
+                    +0.0 s  A  task        started
+                    +0.0 s  A  delegation  was delegated authority of grant gR4nTh4s (billing: invoices:write)
+                    +0.8 s  A  call        called createInvoice (irreversible, billing: invoices:write)
+                    +0.8 s  A  grant       claimed the refresh of grant gR4nTh4s (generation 3), for task t-7
+                   +12.4 s  A  grant       refreshed the token of grant gR4nTh4s (generation 4)
+                   +13.0 s  A  person      the person is now revoked
+                   +13.0 s  A  call        createInvoice was refused: the person is not active
+                   +13.0 s  A  task        paused in createInvoice: the person is revoked (asks: admin)
+                   +13.1 s  A  pause       asked admin: by webhook
+        +1 h 15 min 00.0 s  B  pause       ada decided: resume (as admin)
+        +1 h 15 min 00.1 s  B  task        resumed
+        +1 h 15 min 03.0 s  B  call        createInvoice is done
+        +1 h 15 min 03.5 s  B  task        completed
 
         Processes: A = proc-one, B = proc-two
 
-      Verified: 14 entries in 2 streams, each as it was written.
+      Verified: 15 entries in 2 streams, each as it was written.
       "
     `);
   });
@@ -94,7 +96,7 @@ describe('explaining a task', () => {
     expect(entries.filter(({ stream }) => stream.startsWith('grant:'))).toHaveLength(2);
     expect(entries.map(({ at }) => at)).toEqual(entries.map(({ at }) => at).sort((a, b) => a - b));
     expect(verified).toEqual([
-      { ok: true, stream: 'task:t-42', entries: 10 },
+      { ok: true, stream: 'task:t-42', entries: 11 },
       { ok: true, stream: `grant:${grant}`, entries: 4 },
     ]);
   });

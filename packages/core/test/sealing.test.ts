@@ -21,6 +21,10 @@ async function codeOf(opening: Promise<string>): Promise<SealingError['code'] | 
   }
 }
 
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text.slice(text.lastIndexOf('.') + 1), 'base64url');
+}
+
 describe('a sealed value', () => {
   it('opens to what was sealed, in its own place', async () => {
     await fc.assert(
@@ -66,7 +70,12 @@ describe('a sealed value', () => {
   });
 
   it('does not open once any character of it has changed', async () => {
-    const text = await sealer.seal('{"refreshToken":"r"}', place);
+    // 49 bytes with IV and tag: the last base64url character has bits that a lax decoder ignores.
+    const text = await sealer.seal('{"refreshToken":"rt"}', place);
+    const last = text.charCodeAt(text.length - 1);
+    const sameBytes = text.slice(0, -1) + String.fromCharCode(last + 1);
+    expect(bytesOf(sameBytes)).toEqual(bytesOf(text));
+    expect(await codeOf(sealer.open(sameBytes, place))).toBe('malformed');
     const alphabet = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/= '];
     await fc.assert(
       fc.asyncProperty(

@@ -99,6 +99,26 @@ describe('rotation', () => {
   });
 });
 
+describe('issuedTokens', () => {
+  it('has every token that was given out, also in a response that was lost', async () => {
+    const { tokenResponse } = await issuer.seedGrant({ subject: 'ana' });
+    const second = await refresh(tokenResponse.refresh_token);
+    using _lost = issuer.fault(() => ({ fault: 'dropAfter' }));
+    await refresh(second.refresh_token).catch((error: unknown) => expect(error).toBeDefined());
+
+    const issued = issuer.issuedTokens();
+    expect(issued.slice(0, 4).map(({ value }) => value)).toEqual([
+      tokenResponse.access_token,
+      tokenResponse.refresh_token,
+      second.access_token,
+      second.refresh_token,
+    ]);
+    expect(issued.map(({ type }) => type)).toEqual(
+      Array.from({ length: 3 }, () => ['access_token', 'refresh_token']).flat(),
+    );
+  });
+});
+
 describe('reuse of a refresh token', () => {
   it('ends the grant when it comes later', async () => {
     const { grantId, tokenResponse } = await issuer.seedGrant({ subject: 'ana' });

@@ -1,6 +1,6 @@
 import type { RunOutcome, Task } from '@outlive/core';
 import type { TestLanguageModel } from '@outlive/testing';
-import { generateText, isStepCount, type ModelMessage, streamText, ToolLoopAgent } from 'ai';
+import { generateText, type ModelMessage, stepCountIs, streamText, ToolLoopAgent } from 'ai';
 import {
   type PausedRun,
   type Resumer,
@@ -31,7 +31,7 @@ export async function run(
   tools: Tools,
   messages: ModelMessage[] = [{ role: 'user', content: 'What is new?' }],
 ): Promise<Ran> {
-  const loop = { model, tools, stopWhen: isStepCount(10) };
+  const loop = { model, tools, stopWhen: stepCountIs(10) };
   switch (way) {
     case 'generateText':
       return ran(await withTask(task, generateText)({ ...loop, messages }));
@@ -53,7 +53,7 @@ export async function resume(
   tools: Tools,
   options?: ResumeTaskOptions,
 ): Promise<Ran> {
-  const loop = { model, tools, stopWhen: isStepCount(10) };
+  const loop = { model, tools, stopWhen: stepCountIs(10) };
   const stored: PausedRun = JSON.parse(JSON.stringify(paused));
   switch (way) {
     case 'generateText':

@@ -1,0 +1,142 @@
+import type { AuditEvent } from './audit-event.ts';
+import type { CallOutcome, CallRecord, LedgerEntry } from './call-record.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { AuthError } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import { type Requirement, resourceName } from './requirement.ts';
+import type { Runtime } from './runtime.ts';
+import type { TaskRecord } from './task-record.ts';
+
+/** One tool call as the framework made it. */
+export interface CallInvocation {
+  readonly requirement: Requirement;
+  readonly toolName: string;
+  readonly toolCallId: string;
+  /** JSON data. Only a keyed hash of it is kept. */
+  readonly input: unknown;
+}
+
+/** Where a call's entry is kept, and for which run. */
+export interface EntryContext {
+  readonly runtime: Runtime;
+  readonly ledger: Ledger;
+  readonly runId: string;
+  /** This run, in this process, this time: what a resumed call is reserved for. */
+  readonly holder: string;
+  readonly task: () => TaskRecord;
+  /** Whether this call continues a paused run, and so may only run as it was asked for then. */
+  readonly resumed: boolean;
+  readonly audit: (event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>) => void;
+}
+
+/** One call's place in the ledger and in the audit log. */
+export class CallEntry {
+  readonly #context: EntryContext;
+  readonly #invocation: CallInvocation;
+  #outcome: CallOutcome | undefined;
+
+  constructor(context: EntryContext, invocation: CallInvocation) {
+    this.#context = context;
+    this.#invocation = invocation;
+  }
+
+  /** What is known; `undefined` while nothing is. */
+  view(refusal: AuthError | undefined): LedgerEntry | undefined {
+    if (this.#outcome === undefined) return undefined;
+    const { toolCallId, toolName } = this.#invocation;
+    return {
+      toolCallId,
+      toolName,
+      ...this.#needs(),
+      outcome: this.#outcome,
+      ...(refusal === undefined ? {} : { code: refusal.code }),
+      ...(refusal?.ref === undefined ? {} : { pauseId: refusal.ref }),
+    };
+  }
+
+  /** A resumed call must be the one that was refused, reserved for this run: same tool, input, requirement, principal. */
+  async admit(): Promise<AuthError | undefined> {
+    const { ledger, holder } = this.#context;
+    const match = await this.#match();
+    const found = await ledger.get(this.#reference());
+    if (found?.value.status !== 'resuming' || found.value.holder !== holder)
+      return new AuthError('not_resumable', { reason: found?.value.status ?? 'unknown call' });
+    return found.value.match === match
+      ? undefined
+      : new AuthError('not_resumable', { reason: 'not the call that was paused' });
+  }
+
+  /**
+   * Makes a status durable.
+   *
+   * @throws {AuthError} `not_resumable` when another run has reserved the call; `store_unavailable`.
+   */
+  async write(status: 'started' | CallOutcome, refusal: AuthError | undefined): Promise<void> {
+    const { ledger, runId, holder, runtime, resumed } = this.#context;
+    const { toolCallId, toolName } = this.#invocation;
+    const match = await this.#match();
+    const because = {
+      ...(refusal === undefined ? {} : { code: refusal.code }),
+      ...(refusal?.ref === undefined ? {} : { pauseId: refusal.ref }),
+    };
+    await ledger.change(this.#reference(), (current): CallRecord | undefined => {
+      // Of two runs that resume this call, the one that reserved it may start it; the other finds it taken.
+      const mine = !resumed || current?.holder === holder;
+      if (!mine && status === 'started')
+        throw new AuthError('not_resumable', { reason: 'reserved by another run' });
+      if (!mine && status === 'refused') return undefined;
+      const again = status === 'started' || current === undefined ? 1 : 0;
+      return {
+        taskId: this.#context.task().id,
+        toolCallId,
+        toolName,
+        ...this.#needs(),
+        match,
+        status,
+        runId,
+        holder,
+        attempt: (current?.attempt ?? 0) + again,
+        at: runtime.clock.now(),
+        ...because,
+      };
+    });
+    if (status === 'started') this.#audit({ type: 'tool-call-started' });
+    else this.note(status, because);
+  }
+
+  /** What became of a call that leaves no record anybody waits for: it is in the audit log only. */
+  note(outcome: CallOutcome, because: Partial<AuditEvent> = {}): void {
+    this.#outcome = outcome;
+    this.#audit({ type: 'tool-call-settled', outcome, ...because });
+  }
+
+  /** The refusal holds, but its entry could not be written: the call cannot be resumed, which is the safe side. */
+  noteUnwritten(error: unknown): void {
+    this.#outcome ??= 'refused';
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#audit({ type: 'tool-call-settled', outcome: 'not recorded', reason });
+  }
+
+  #audit(event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {
+    const { toolCallId, toolName } = this.#invocation;
+    this.#context.audit({ toolCallId, toolName, ...this.#needs(), ...event });
+  }
+
+  #needs(): Pick<LedgerEntry, 'resource' | 'scopes' | 'effect'> {
+    const { requirement } = this.#invocation;
+    const { scopes, effect } = requirement;
+    return { resource: resourceName(requirement), scopes, effect };
+  }
+
+  #reference(): { task: TaskRecord; runId: string; toolCallId: string } {
+    const { runId } = this.#context;
+    return { task: this.#context.task(), runId, toolCallId: this.#invocation.toolCallId };
+  }
+
+  #match(): Promise<string> {
+    const { requirement, toolName, input } = this.#invocation;
+    const { subject } = this.#context.task();
+    const what = [toolName, resourceName(requirement), requirement.scopes.toSorted(), subject];
+    return this.#context.runtime.keyedHash.hash('match', canonicalJson([...what, input]));
+  }
+}

@@ -1,0 +1,140 @@
+import type { CallRecord } from './call-record.ts';
+import { sleep } from './clock.ts';
+import type { GrantRecord } from './grant-record.ts';
+import { missingRoles, type Pause } from './pause-record.ts';
+import type { PauseContext } from './pauses.ts';
+import { randomId } from './random-id.ts';
+import type { Runtime } from './runtime.ts';
+import type { TaskRecord } from './task-record.ts';
+import { hasEnded } from './task-state.ts';
+
+/** What became of an attempt to resume. */
+export type Resumption =
+  | { readonly status: 'resumed'; readonly taskId: string }
+  /** What the task waits for has not happened yet. Nothing was started. */
+  | { readonly status: 'waiting'; readonly pause: Pause; readonly because: string }
+  | { readonly status: 'ended'; readonly taskStatus: TaskRecord['status'] };
+
+/**
+ * Makes a decided task active again, once, whoever asks. The gate and the grants are asked first: while they
+ * still say no, the task stays paused and may be resumed later.
+ */
+export async function resumePause(context: PauseContext, pauseId: string): Promise<Resumption> {
+  const { runtime, tasks, pauses } = context;
+  const me = randomId();
+  for (;;) {
+    const { version, value: pause } = await pauses.existing(pauseId);
+    const task = await pauses.taskOf(pause);
+    if (hasEnded(task.status)) return { status: 'ended', taskStatus: task.status };
+    switch (pause.status) {
+      case 'open':
+        return {
+          status: 'waiting',
+          pause,
+          because: `waits for ${missingRoles(pause).join(', ')}`,
+        };
+      case 'cancelled':
+      case 'expired': {
+        // Whoever closed the pause may have died before it could end the task.
+        const event = pause.status === 'cancelled' ? 'cancel' : 'expire';
+        const { status } = await tasks.end(task.id, event, 'its pause was closed');
+        return { status: 'ended', taskStatus: status };
+      }
+      case 'consumed':
+        return standing(task, pause);
+      case 'claimed':
+        if (!(await standsStill(context, pauseId, version))) continue;
+        break;
+      case 'decided': {
+        const obstacle = await obstacleOf(runtime, task);
+        if (obstacle !== undefined) return { status: 'waiting', pause, because: obstacle };
+        break;
+      }
+    }
+    const claimed: Pause = {
+      ...pause,
+      status: 'claimed',
+      claim: { id: me, at: runtime.clock.now() },
+    };
+    if (!(await pauses.write(claimed, version))) continue;
+    tasks.audit(task, { type: 'pause-claimed', pauseId });
+    return consume(context, claimed, version + 1, task);
+  }
+}
+
+async function consume(
+  context: PauseContext,
+  pause: Pause,
+  version: number,
+  task: TaskRecord,
+): Promise<Resumption> {
+  const { tasks, pauses } = context;
+  if (task.pause?.id === pause.id) {
+    await allowReruns(context, task, pause);
+    const { moved, record } = await tasks.move(task.id, 'resume', { answers: pause.id });
+    if (moved) tasks.audit(record, { type: 'task-resumed', pauseId: pause.id });
+  }
+  const consumed: Pause = { ...pause, status: 'consumed' };
+  await pauses.write(consumed, version);
+  const after = await tasks.load(task.id);
+  return standing(after?.current.value ?? task, consumed);
+}
+
+function standing(task: TaskRecord, pause: Pause): Resumption {
+  if (task.status === 'active') return { status: 'resumed', taskId: task.id };
+  if (task.status === 'paused')
+    return {
+      status: 'waiting',
+      pause: task.pause ?? pause,
+      because: 'the task was paused again',
+    };
+  return { status: 'ended', taskStatus: task.status };
+}
+
+/** Why the task may not go on yet, asked of the gate and of each grant. */
+async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
+  const { userStates, grants, records } = runtime;
+  const verdict = await userStates.check(task.principal, task.subject, 'resume');
+  if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
+  for (const { provider } of task.authorities) {
+    const key = await grants.key({ provider, principal: task.principal, account: task.account });
+    const grant = await records.get<GrantRecord>(key);
+    if (grant === undefined || grant.value.state.status === 'dead')
+      return `the connection to ${provider} must be authorized again`;
+  }
+  return undefined;
+}
+
+/** Only a person's word makes a call with an unknown outcome runnable again. */
+async function allowReruns(context: PauseContext, task: TaskRecord, pause: Pause): Promise<void> {
+  const { records } = context.runtime;
+  const rerun = new Set(pause.decision?.rerun);
+  if (rerun.size === 0) return;
+  for await (const { key } of records.list({
+    kind: 'call',
+    status: 'unknown',
+    taskId: task.id,
+  })) {
+    const found = await records.get<CallRecord>(key);
+    if (found === undefined || !rerun.has(found.value.toolCallId)) continue;
+    const { runId, toolCallId } = found.value;
+    await context.ledger.change({ task, runId, toolCallId }, (current) =>
+      current?.status === 'unknown' ? { ...current, status: 'refused' } : undefined,
+    );
+  }
+}
+
+/** Whether somebody's claim stayed as it is for the whole wait on this process's clock. */
+async function standsStill(
+  context: PauseContext,
+  pauseId: string,
+  version: number,
+): Promise<boolean> {
+  const { clock, policy } = context.runtime;
+  const untilMs = clock.monotonicMs() + policy.claimWaitMs;
+  while (clock.monotonicMs() < untilMs) {
+    await sleep(clock, Math.min(100, policy.claimWaitMs));
+    if ((await context.pauses.existing(pauseId)).version !== version) return false;
+  }
+  return true;
+}
