@@ -1,34 +1,63 @@
-// Typechecks every ```ts fence of the Markdown files, so the documentation cannot rot.
-import { execFileSync } from 'node:child_process';
+// Typechecks every ```ts fence of the Markdown files against the source, so that the documentation cannot rot.
+// A fence marked ```ts continued goes on with the fence before it on the same page.
+import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
-rmSync('temp/docs', { recursive: true, force: true });
-mkdirSync('temp/docs', { recursive: true });
+/** Under `test`, which depends on everything that an example imports; a dot keeps it out of all other checks. */
+const folder = 'test/.docs';
 
 const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/*/README.md'], {
   exclude: ['**/node_modules/**'],
-});
-let fences = 0;
-for (const page of pages.sort()) {
+}).sort();
+
+interface Fence {
+  /** Where its first line of code is, from 1. */
+  readonly line: number;
+  readonly continued: boolean;
+  readonly code: string;
+}
+
+function fencesOf(page: string): Fence[] {
   const text = readFileSync(page, 'utf8');
-  for (const match of text.matchAll(/^```ts\n(.*?)^```/gms)) {
-    const line = text.slice(0, match.index).split('\n').length;
-    const name = `${page.replaceAll(/[^\w]+/g, '-')}-L${line}.ts`;
-    writeFileSync(`temp/docs/${name}`, `${match[1]}\nexport {};\n`);
-    fences += 1;
+  return [...text.matchAll(/^```(?:ts|typescript)(?<mark>[^\n]*)\n(?<code>.*?)^```/gms)].map(
+    ({ index, groups }) => ({
+      line: text.slice(0, index).split('\n').length + 1,
+      continued: groups?.['mark']?.trim() === 'continued',
+      code: groups?.['code'] ?? '',
+    }),
+  );
+}
+
+/** A module for each example. Its lines keep the numbers they have on the page, so that an error names the place. */
+function modulesOf(fences: readonly Fence[]): { readonly line: number; readonly text: string }[] {
+  const modules: { line: number; text: string }[] = [];
+  for (const { line, continued, code } of fences) {
+    const last = modules.at(-1);
+    if (continued && last === undefined) throw new Error(`line ${line}: nothing to go on with`);
+    const module = continued && last !== undefined ? last : { line, text: '' };
+    if (module !== last) modules.push(module);
+    module.text += '\n'.repeat(line - module.text.split('\n').length) + code;
+  }
+  return modules;
+}
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+let examples = 0;
+for (const page of pages) {
+  for (const { line, text } of modulesOf(fencesOf(page))) {
+    writeFileSync(`${folder}/${page.replaceAll('/', '__')}.L${line}.ts`, `${text}export {};\n`);
+    examples += 1;
   }
 }
 writeFileSync(
-  'temp/docs/tsconfig.json',
+  `${folder}/tsconfig.json`,
   JSON.stringify({
     extends: '../../tsconfig.base.json',
-    compilerOptions: {
-      noEmit: true,
-      noUnusedLocals: false,
-      paths: { '@outlive/*': ['../../packages/*/src/index.ts'] },
-    },
+    compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false },
     include: ['*.ts'],
   }),
 );
-execFileSync('tsc', ['-p', 'temp/docs'], { stdio: 'inherit' });
-console.log(`${fences} code fences compile`);
+const { status } = spawnSync('tsc', ['-p', folder], { stdio: 'inherit' });
+if (status === 0) console.log(`${examples} examples on ${pages.length} pages compile`);
+else process.exitCode = 1;

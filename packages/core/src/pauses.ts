@@ -61,6 +61,7 @@ export class Pauses {
       type: 'task-paused',
       pauseId: pause.id,
       code: reason.code,
+      ...(requires.length === 0 ? {} : { outcome: requires.join(', ') }),
       ...(reason.reason === undefined ? {} : { reason: reason.reason }),
       ...(call === undefined
         ? {}
