@@ -18,7 +18,9 @@ export interface SupportApi extends AsyncDisposable {
 }
 
 /** Starts the API for the tokens of `issuer`. It takes its time, as APIs do. */
-export async function startSupportApi(issuer: Pick<TestIssuer, 'accessToken'>): Promise<SupportApi> {
+export async function startSupportApi(
+  issuer: Pick<TestIssuer, 'accessToken'>,
+): Promise<SupportApi> {
   const begun = new Map<string, number>();
   const answered = new Set<string>();
 

@@ -26,8 +26,8 @@ export function guardSettings<Settings extends LoopSettings>(
       guard.beginStep(options);
       if (guard.halted) return haltedStep;
       const prepared = await prepareStep?.(options);
-      // The task may have been stopped while the app prepared the step.
-      return guard.halted ? haltedStep : prepared;
+      // Asked last, right before the model's turn, and of the store: another process may have paused the task.
+      return (await guard.mayContinue()) ? prepared : haltedStep;
     },
     // The calls that run again are known to the store by id and input, and the SDK has not signed their approvals.
     ...(guard.run.resumableCalls.size > 0 && { experimental_toolApprovalSecret: undefined }),

@@ -25,6 +25,11 @@ export class RunGuard {
     return this.#stopped !== undefined || this.run.halted;
   }
 
+  /** Whether the model may get another turn, as the store knows it now. */
+  async mayContinue(): Promise<boolean> {
+    return !this.halted && (await this.run.mayContinue());
+  }
+
   /** Why the adapter itself stopped the loop, although the run knows of no refusal. */
   get stopped(): AuthError | undefined {
     return this.#stopped;

@@ -155,7 +155,7 @@ describe('the settings of the app', () => {
       tools,
       prompt,
       experimental_onStepStart: ({ tools: given }) => {
-        offered = given?.['probe'];
+        offered = given?.probe;
       },
     });
     expect(offered).toBe(probe);

@@ -8,11 +8,11 @@ import {
 import type { AuditEntry } from '../src/audit-chain.ts';
 import type { PolicyConfiguration, ProviderConfiguration } from '../src/configuration.ts';
 import type { GrantRecord } from '../src/grant-record.ts';
-import type { ImportGrant } from '../src/grants.ts';
 import {
   type Approver,
   type Authorizer,
   createOutlive,
+  type ImportGrant,
   memoryStore,
   type Outlive,
   type OutliveOptions,

@@ -1,0 +1,43 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { markdown, type Report } from './report.ts';
+
+const page = new URL('../docs/benchmarks.md', import.meta.url);
+
+/** How the results of a run are to be put out. */
+export interface Output {
+  /** One JSON object, as the last line. */
+  readonly json: boolean;
+  /** Replace this benchmark's figures in docs/benchmarks.md. */
+  readonly writeDocs: boolean;
+}
+
+/** The options of the command line. @throws {TypeError} when there is one it does not know. */
+export function outputOptions(): Output {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
+    },
+  });
+  return { json: values.json, writeDocs: values['write-docs'] };
+}
+
+/** Prints the report, and writes it into the documentation when asked to. */
+export function publish(report: Report, { json, writeDocs }: Output): void {
+  if (writeDocs) writePage(report);
+  console.log(json ? JSON.stringify(report) : markdown(report));
+}
+
+/** Figures in the documentation come from a run, between two marks, and are never typed. */
+function writePage(report: Report): void {
+  const [begin, end] = ['begin', 'end'].map((mark) => `<!-- ${report.benchmark}: ${mark} -->`);
+  const text = readFileSync(page, 'utf8');
+  const [before, rest, ...more] = text.split(begin ?? '');
+  const [, after, ...further] = rest?.split(end ?? '') ?? [];
+  if (before === undefined || after === undefined || more.length + further.length > 0)
+    throw new Error(`docs/benchmarks.md: expected ${begin} and then ${end}, each once`);
+  const day = new Date().toISOString().slice(0, 10);
+  const figures = `One run on ${day}: ${markdown(report)}`;
+  writeFileSync(page, `${before}${begin}\n\n${figures}\n\n${end}${after}`);
+}

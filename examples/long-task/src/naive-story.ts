@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { queues } from './job.ts';
+import { countFigures, outcomeOf, progressOf, type Stage } from './story.ts';
+import { clientSecret } from './world.ts';
+
+/** The same job the way most code does it today: a token file, and a refresh on every 401. */
+export async function tellNaiveStory(stage: Stage): ReturnType<typeof countFigures> {
+  const { world, workers, terminal } = stage;
+  const { issuer, api, grantId } = world;
+  const startedAt = Date.now();
+  const tokenPath = world.path('token.json');
+  await writeFile(tokenPath, JSON.stringify(world.tokens));
+  terminal.beat('STARTED     two worker processes, one token.json');
+
+  const progress = progressOf(stage, (queue) => `pid ${workers.pids.get(queue) ?? '–'}`);
+  let killedAt: number | undefined;
+  const watch = setInterval(() => {
+    if (killedAt !== undefined || issuer.grant(grantId).alive) return;
+    killedAt = Date.now();
+    const steps = api.stepsDone();
+    terminal.beat(
+      'DEAD        a used refresh token came again: the issuer revokes the whole grant',
+    );
+    terminal.beat(`            ${steps} steps were done; from here on every call of a tool fails`);
+  }, 20);
+  using _display = terminal.follow(progress);
+  const ends = await Promise.all(
+    queues.map((queue) =>
+      workers.run('naive-worker.ts', {
+        queue,
+        tokenPath,
+        issuerUrl: issuer.url,
+        clientSecret,
+        apiUrl: api.url,
+        promptsPath: world.path(`prompts-${queue}.json`),
+      }),
+    ),
+  ).finally(() => clearInterval(watch));
+
+  for (const { queue, said = '' } of ends) terminal.beat(`THE MODEL   (${queue}) says: “${said}”`);
+  terminal.beat(`THE TRUTH   ${api.stepsDone()} steps were done`);
+  terminal.print(
+    '\nThere is no audit log to read. What the issuer remembers of the refresh tokens:\n',
+  );
+  for (const { ordinal, times } of issuer.presentations(grantId))
+    terminal.print(`  token ${ordinal}  presented ${times} ${times === 1 ? 'time' : 'times'}`);
+  terminal.print();
+  return countFigures(stage, {
+    startedAt,
+    outcome: outcomeOf(stage, ends, true),
+    modelCallsWhilePaused: 0,
+  });
+}

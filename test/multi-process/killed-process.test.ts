@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import type { Agent } from './start-agent.ts';
+import { createWorld, type World } from './world.ts';
+
+/** Others recover an attempt that they have seen unchanged for 3.1 s. */
+const policy = { requestTimeoutMs: 3000, settleMs: 100, sendByMs: 1000, maxWaitMs: 60_000 };
+const probing = { probe: true };
+const died = /ProcessEnded/;
+
+describe('a process killed between its claim and the request', () => {
+  for (const profile of [probing, { probe: false }])
+    it(`is recovered from without a second presentation (probe: ${profile.probe})`, async () => {
+      const world = await createWorld({ policy, profile });
+      const { id } = await world.startTask();
+      const victim = await world.startAgent({ holdAt: 'claimed' });
+      const others = await world.startAgents(2);
+
+      const lost = expect(victim.call('token', id)).rejects.toThrow(died);
+      await victim.event('claimed');
+      await victim.kill();
+      await lost;
+      const answers = await Promise.all(others.map((agent) => agent.call('token', id)));
+
+      expect(answers).toEqual(others.map(() => ({ status: 'served', generation: 1 })));
+      expect(world.presentations()).toEqual([1, 0]);
+      expect(world.issuer.counters).toMatchObject({ refreshRequests: 1, reuseDetected: 0 });
+    }, 60_000);
+});
+
+describe('a process killed while its request is under way', () => {
+  it('is recovered from when the issuer never took the request in', async () => {
+    const world = await createWorld({ policy, profile: probing });
+    const { id } = await world.startTask();
+    const victim = await world.startAgent();
+    const [other] = await world.startAgents(1);
+
+    await killInFlight(world, victim, id, 'dropBefore');
+
+    expect(await other?.call('token', id)).toEqual({ status: 'served', generation: 1 });
+    // The first presentation was lost on the way, and introspection said so before there was a second one.
+    expect(world.presentations()).toEqual([2, 0]);
+    expect(world.issuer.counters).toMatchObject({ introspections: 1, reuseDetected: 0 });
+  }, 60_000);
+
+  it('costs the grant, and no more, when the issuer has taken the request in', async () => {
+    const world = await createWorld({ policy, profile: probing });
+    const { id } = await world.startTask();
+    const victim = await world.startAgent();
+    const others = await world.startAgents(2);
+
+    await killInFlight(world, victim, id, undefined);
+
+    await expectPairLost(world, others, id);
+  }, 60_000);
+});
+
+describe('a process killed between the response and the write', () => {
+  it('leaves a grant that is known to be lost, and tasks that wait for the user', async () => {
+    const world = await createWorld({ policy, profile: probing });
+    const { id } = await world.startTask();
+    const victim = await world.startAgent({ holdAt: 'settling' });
+    const others = await world.startAgents(3);
+
+    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
+    await victim.event('settling');
+    await victim.kill();
+    await lost;
+
+    await expectPairLost(world, others, id);
+  }, 60_000);
+
+  it('is presented once more, and never again, where nothing can be asked', async () => {
+    const world = await createWorld({ policy });
+    const { id } = await world.startTask();
+    const victim = await world.startAgent({ holdAt: 'settling' });
+    const others = await world.startAgents(2);
+
+    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
+    await victim.event('settling');
+    await victim.kill();
+    await lost;
+    const answers = await Promise.all(others.map((agent) => agent.call('token', id)));
+
+    for (const answer of answers)
+      expect(answer).toMatchObject({
+        status: 'refused',
+        error: { code: 'reauthorization_required', reason: 'rejected' },
+      });
+    expect(world.presentations()).toEqual([2, 0]);
+    expect(world.issuer.counters).toMatchObject({ refreshRequests: 2, reuseDetected: 1 });
+  }, 60_000);
+});
+
+/** Kills `victim` when its request has come to the issuer, which then goes on with it, or with `fault`. */
+async function killInFlight(
+  world: World,
+  victim: Agent,
+  taskId: string,
+  fault: 'dropBefore' | undefined,
+): Promise<void> {
+  const arrived = Promise.withResolvers<void>();
+  const killed = Promise.withResolvers<void>();
+  world.issuer.fault(async ({ number }) => {
+    if (number > 1) return undefined;
+    arrived.resolve();
+    await killed.promise;
+    return fault && { fault };
+  });
+  const lost = expect(victim.call('token', taskId)).rejects.toThrow(died);
+  await arrived.promise;
+  await victim.kill();
+  killed.resolve();
+  await lost;
+}
+
+/** The end that no client can avoid without a journal: found out by asking, and told to everybody. */
+async function expectPairLost(world: World, others: Agent[], taskId: string): Promise<void> {
+  const [first, ...rest] = others;
+  expect(await first?.call('token', taskId)).toMatchObject({
+    status: 'refused',
+    error: { code: 'reauthorization_required', reason: 'rotated_pair_lost' },
+  });
+  expect(await world.grant()).toMatchObject({
+    status: 'dead',
+    death: 'rotated_pair_lost',
+    generation: 0,
+  });
+
+  const { introspections } = world.issuer.counters;
+  for (const agent of rest)
+    expect(await agent.call('token', taskId)).toMatchObject({
+      status: 'refused',
+      error: { code: 'reauthorization_required', reason: 'rotated_pair_lost' },
+    });
+  const refused = await rest[0]?.call('read', taskId);
+  expect(refused).toMatchObject({
+    status: 'refused',
+    runStatus: 'paused',
+    error: { code: 'reauthorization_required' },
+  });
+  for (const agent of others) {
+    expect(await agent.call('status', taskId)).toBe('paused');
+    expect(await agent.call('token', taskId)).toMatchObject({ error: { code: 'task_paused' } });
+  }
+
+  // Whoever comes later asks nobody any more, and nobody tried the token a second time.
+  expect(world.issuer.counters).toMatchObject({
+    refreshRequests: 1,
+    introspections,
+    reuseDetected: 0,
+  });
+  expect(world.presentations()).toEqual([1, 0]);
+}
