@@ -6,7 +6,7 @@ import { createBadgatewayFetch, createGoogleClient } from './peers.ts';
 import { ratioAtMost, type Section } from './report.ts';
 import { accessToken, startBenchTask } from './task.ts';
 
-const length = { rounds: 501, operations: 10, warmUpRounds: 30 };
+const length = { rounds: 4001, operations: 1, warmUpRounds: 30 };
 
 /** Reads through a principal's `fetch`, through peers, and through a `fetch` that knows the token. */
 export async function measurePrincipalFetch(): Promise<Section> {

@@ -1,7 +1,13 @@
 import type { Outlive, Resumption, Task } from '@outlive/core';
-import { type AgentEvent, type ErrorReport, readItems, sendPayment } from './agent-setup.ts';
+import {
+  type AgentEvent,
+  type ErrorReport,
+  principal,
+  readItems,
+  sendPayment,
+} from './agent-setup.ts';
 import { askUntilRefused, type StopReport } from './asking.ts';
-import { type CallAnswer, callTool } from './call-tool.ts';
+import { type CallAnswer, callTool, notRun } from './call-tool.ts';
 import { errorReport } from './error-report.ts';
 import { createServing, type ServingReport } from './serving.ts';
 import type { ShiftableClock } from './shiftable-clock.ts';
@@ -17,6 +23,9 @@ export interface AgentCommands {
   /** The task's status as the store has it. */
   status(taskId: string): Promise<string | undefined>;
   token(taskId: string): Promise<TokenAnswer>;
+  startTask(): Promise<string>;
+  /** Imports a grant of this principal in place of the one there is. */
+  importGrant(refreshToken: string): Promise<void>;
   /** A read with the principal's fetch, under a run of its own. */
   read(taskId: string): Promise<CallAnswer>;
   /** A payment with the principal's fetch, under a run of its own. */
@@ -46,6 +55,8 @@ export interface PausedPayment {
   readonly runId: string;
   readonly toolCallId: string;
   readonly takeOver?: boolean;
+  /** Make the call although the run says that it may not be made: an adapter that does not look. */
+  readonly insist?: boolean;
 }
 
 /** What the commands work with. */
@@ -78,6 +89,20 @@ export function createCommands(parts: CommandParts): AgentCommands {
         return { status: 'refused', error: errorReport(error) };
       }
     },
+    async startTask() {
+      const requirements = [readItems, sendPayment];
+      const { id } = await outlive.startTask({
+        principal,
+        agent: 'tester',
+        requirements,
+        expectedDurationMs: 60_000,
+      });
+      return id;
+    },
+    async importGrant(refreshToken) {
+      const tokens = { access_token: 'unused', refresh_token: refreshToken };
+      await outlive.grants.import({ provider: 'issuer', principal, tokens, replace: true });
+    },
     async read(taskId) {
       const run = (await existing(taskId)).startRun();
       return callTool(run, { requirement: readItems, toolName: 'readItems', toolCallId: 'read' });
@@ -87,9 +112,10 @@ export function createCommands(parts: CommandParts): AgentCommands {
       return callTool(run, { requirement: sendPayment, toolName: 'sendPayment', toolCallId });
     },
     resume: async (pauseId) => (await outlive.resume(pauseId)).status,
-    async payAgain({ taskId, runId, toolCallId, takeOver = false }) {
+    async payAgain({ taskId, runId, toolCallId, takeOver = false, insist = false }) {
       const task = await existing(taskId);
       const run = await task.resumeRun({ runId, toolCallIds: [toolCallId], takeOver });
+      if (!insist && !run.resumableCalls.has(toolCallId)) return notRun(run);
       return callTool(run, { requirement: sendPayment, toolName: 'sendPayment', toolCallId });
     },
     outliveToken: () => serving.outliveToken(),

@@ -25,6 +25,8 @@ export interface AgentSetup {
 /** What a process says without being asked. */
 export type AgentEvent =
   | HoldPoint
+  /** It has begun to wait for what another process makes of the grant. */
+  | 'waiting'
   /** A write to the grant has thrown. */
   | 'write-failed'
   /** The loop of `askUntilRefused` has had its first token. */

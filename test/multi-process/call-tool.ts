@@ -12,6 +12,13 @@ export type CallAnswer =
       readonly error: ErrorReport;
       /** The pause that the run ended with. */
       readonly pauseId: string | undefined;
+    }
+  /** The run waits for a person before this call may be made. */
+  | {
+      readonly status: 'notRun';
+      readonly runId: string;
+      readonly runStatus: string;
+      readonly because: string | undefined;
     };
 
 /** Makes one tool call as an adapter would: admission, the tool itself, its place in the ledger, the run's end. */
@@ -43,4 +50,11 @@ export async function callTool(
       pauseId: end.status === 'paused' ? end.pause.id : undefined,
     };
   }
+}
+
+/** What became of a call that its run says may not be made. */
+export async function notRun(run: AgentRun): Promise<CallAnswer> {
+  const end = await run.finish();
+  const because = end.status === 'paused' ? end.pause.reason.code : undefined;
+  return { status: 'notRun', runId: run.id, runStatus: end.status, because };
 }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createWorld } from './world.ts';
 
-/** Others recover after 3.1 s; a claim that is older than 1 s is not sent any more. */
-const policy = { requestTimeoutMs: 3000, settleMs: 100, sendByMs: 1000, maxWaitMs: 60_000 };
+/** Others recover after 2.1 s; a claim that is older than 1 s is not sent any more. */
+const policy = { requestTimeoutMs: 2000, settleMs: 100, sendByMs: 1000, maxWaitMs: 60_000 };
 
 it('a process that wakes after others have recovered its claim sends nothing and takes over their pair', async () => {
   const world = await createWorld({ policy });

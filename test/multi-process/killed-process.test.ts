@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Agent } from './start-agent.ts';
 import { createWorld, type World } from './world.ts';
 
-/** Others recover an attempt that they have seen unchanged for 3.1 s. */
-const policy = { requestTimeoutMs: 3000, settleMs: 100, sendByMs: 1000, maxWaitMs: 60_000 };
+/** Others recover an attempt that they have seen unchanged for 2.1 s. */
+const policy = { requestTimeoutMs: 2000, settleMs: 100, sendByMs: 1000, maxWaitMs: 60_000 };
 const probing = { probe: true };
 const died = /ProcessEnded/;
 
@@ -139,7 +139,7 @@ async function expectPairLost(world: World, others: Agent[], taskId: string): Pr
     error: { code: 'reauthorization_required' },
   });
   for (const agent of others) {
-    expect(await agent.call('status', taskId)).toBe('paused');
+    await expect.poll(() => agent.call('status', taskId), { timeout: 5000 }).toBe('paused');
     expect(await agent.call('token', taskId)).toMatchObject({ error: { code: 'task_paused' } });
   }
 

@@ -17,6 +17,11 @@ export function watchedStore(
   return {
     ...store,
     grantWrites,
+    watch(target, wake) {
+      tell('waiting');
+      const watching = store.watch?.(target, wake);
+      return { [Symbol.dispose]: () => watching?.[Symbol.dispose]() };
+    },
     async compareAndSwap(key, expectedVersion, value, index) {
       if (index.kind !== 'grant') return store.compareAndSwap(key, expectedVersion, value, index);
       const status = index.status ?? '';

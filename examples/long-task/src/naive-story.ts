@@ -12,7 +12,7 @@ export async function tellNaiveStory(stage: Stage): ReturnType<typeof countFigur
   await writeFile(tokenPath, JSON.stringify(world.tokens));
   terminal.beat('STARTED     two worker processes, one token.json');
 
-  const progress = progressOf(stage, (queue) => `pid ${workers.pids.get(queue) ?? '–'}`);
+  const team = queues.map((queue) => ({ queue, worker: workers.fork('naive-worker.ts') }));
   let killedAt: number | undefined;
   const watch = setInterval(() => {
     if (killedAt !== undefined || issuer.grant(grantId).alive) return;
@@ -23,10 +23,10 @@ export async function tellNaiveStory(stage: Stage): ReturnType<typeof countFigur
     );
     terminal.beat(`            ${steps} steps were done; from here on every call of a tool fails`);
   }, 20);
-  using _display = terminal.follow(progress);
+  using _display = terminal.follow(progressOf(stage, team));
   const ends = await Promise.all(
-    queues.map((queue) =>
-      workers.run('naive-worker.ts', {
+    team.map(({ queue, worker }) =>
+      worker.work({
         queue,
         tokenPath,
         issuerUrl: issuer.url,
@@ -36,6 +36,7 @@ export async function tellNaiveStory(stage: Stage): ReturnType<typeof countFigur
       }),
     ),
   ).finally(() => clearInterval(watch));
+  await Promise.all(team.map(({ worker }) => worker.gone));
 
   for (const { queue, said = '' } of ends) terminal.beat(`THE MODEL   (${queue}) says: “${said}”`);
   terminal.beat(`THE TRUTH   ${api.stepsDone()} steps were done`);

@@ -4,7 +4,7 @@ import type { Pause, Task } from '@outlive/core';
 import { queues } from './job.ts';
 import type { RuntimeSettings } from './messages.ts';
 import { admin, employee, openRuntime } from './runtime.ts';
-import { countFigures, outcomeOf, progressOf, type Stage } from './story.ts';
+import { countFigures, outcomeOf, progressOf, type Stage, type TeamMember } from './story.ts';
 import { condensed } from './timeline.ts';
 import { requirements } from './tools.ts';
 import type { WorkerEnd } from './worker-pool.ts';
@@ -21,43 +21,25 @@ export async function tellOutliveStory(stage: Stage): ReturnType<typeof countFig
   const startedAt = Date.now();
   const settings = runtimeSettings(stage.world);
   await using runtime = openRuntime(settings);
+  const team = fork(stage);
   const task = await startTask(stage, runtime);
+  const job = { settings, taskId: task.id };
 
-  let phase = 'working';
-  const runWorkers = (resume: boolean): Promise<WorkerEnd[]> =>
-    Promise.all(queues.map((queue) => runWorker(stage, { queue, settings, task, resume })));
-
-  const told = { pausedAt: 0, confirmedAt: 0 };
-  let ends: readonly WorkerEnd[];
-  {
-    using _display = stage.terminal.follow(
-      progressOf(stage, (queue) => `pid ${stage.workers.pids.get(queue) ?? '–'}  ${phase}`),
-    );
-    const firstWorkers = runWorkers(false);
-    const pause = await Promise.race([
-      offboard(stage, runtime),
-      firstWorkers.then(() => {
-        throw new Error('the workers ended before anybody was offboarded');
-      }),
-    ]);
-    told.pausedAt = Date.now();
-    phase = 'paused';
-    await waitPaused(stage, { pause, pausedAt: told.pausedAt, firstWorkers });
-    told.confirmedAt = await confirm(stage, runtime, pause);
-    phase = 'working';
-    stage.terminal.beat('RESUMED     in two new processes, each from a JSON file');
-    ends = await runWorkers(true);
-    phase = 'done';
-  }
+  const { pause, pausedAt } = await workUntilPaused(stage, { runtime, team, job });
+  const otherTeam = fork(stage);
+  await waitPaused(stage, pausedAt);
+  const confirmedAt = await confirm(stage, runtime, pause);
+  const ends = await resumeWork(stage, otherTeam, job);
   const isRevoked = await complete(stage, task);
+  await allGone(otherTeam);
 
   const { text, entries } = await runtime.outlive.explain(task.id);
   stage.terminal.print(`\n${condensed(text)}`);
   const pauses = entries.filter(({ type }) => type === 'task-paused').length;
-  return countFigures(stage, {
+  return await countFigures(stage, {
     startedAt,
     outcome: outcomeOf(stage, ends, isRevoked && pauses === 1),
-    modelCallsWhilePaused: modelCalls(stage, told.pausedAt, told.confirmedAt),
+    modelCallsWhilePaused: modelCalls(stage, pausedAt, confirmedAt),
   });
 }
 
@@ -74,58 +56,106 @@ async function startTask({ world, terminal }: Stage, { outlive }: Runtime): Prom
   return task;
 }
 
-async function runWorker(
-  { world, workers }: Stage,
-  run: {
-    readonly queue: (typeof queues)[number];
-    readonly settings: RuntimeSettings;
-    readonly task: Task;
-    readonly resume: boolean;
-  },
-): Promise<WorkerEnd> {
-  const { queue, settings, task, resume } = run;
-  const name = `${queue}-${resume ? 'resumed' : 'first'}`;
-  return workers.run('worker.ts', {
-    queue,
-    taskId: task.id,
-    resume,
-    runtime: { ...settings, auditPath: world.path(`audit-${name}.jsonl`) },
-    pausedRunPath: world.path(`paused-${queue}.json`),
-    promptsPath: world.path(`prompts-${name}.json`),
+interface Job {
+  readonly settings: RuntimeSettings;
+  readonly taskId: string;
+}
+
+interface Paused {
+  readonly pause: Pause;
+  /** When another process than the one that paused could see it, epoch ms. */
+  readonly pausedAt: number;
+}
+
+function fork({ workers }: Stage): TeamMember[] {
+  return queues.map((queue) => ({ queue, worker: workers.fork('worker.ts') }));
+}
+
+async function allGone(team: readonly TeamMember[]): Promise<void> {
+  await Promise.all(team.map(({ worker }) => worker.gone));
+}
+
+/** Sets both workers to work. Resolves when their agent loops have ended. */
+function work(
+  { world }: Stage,
+  team: readonly TeamMember[],
+  { settings, taskId, resume }: Job & { readonly resume: boolean },
+): Promise<WorkerEnd[]> {
+  const runs = team.map(({ queue, worker }) => {
+    const name = `${queue}-${resume ? 'resumed' : 'first'}`;
+    return worker.work({
+      queue,
+      taskId,
+      resume,
+      runtime: { ...settings, auditPath: world.path(`audit-${name}.jsonl`) },
+      pausedRunPath: world.path(`paused-${queue}.json`),
+      promptsPath: world.path(`prompts-${name}.json`),
+    });
   });
+  return Promise.all(runs);
+}
+
+/** The first act. Answers when both workers have stopped and are gone. */
+async function workUntilPaused(
+  stage: Stage,
+  act: { readonly runtime: Runtime; readonly team: readonly TeamMember[]; readonly job: Job },
+): Promise<Paused> {
+  const { terminal } = stage;
+  const { runtime, team, job } = act;
+  using _display = terminal.follow(progressOf(stage, team));
+  let isOver = false;
+  const ended = work(stage, team, { ...job, resume: false }).finally(() => {
+    isOver = true;
+  });
+  const [paused, ends] = await Promise.all([offboard(stage, runtime, () => isOver), ended]);
+  if (paused === undefined) throw new Error('the workers ended, and no pause is in the store');
+  await allGone(team);
+  const statuses = ends.map(({ queue, status }) => `${queue}: ${status}`).join(', ');
+  terminal.beat(`            both agent loops have stopped (${statuses}), both processes are gone`);
+  return paused;
 }
 
 /** Disables the employee in the middle of the work, and waits until the store knows of the pause. */
-async function offboard({ world, terminal }: Stage, { outlive }: Runtime): Promise<Pause> {
-  // With a token that is still good for a while, in both processes: it must not help.
-  while (world.api.stepsDone() < offboardAfterSteps || world.tokenAgeMs() > 1200) await delay(20);
+async function offboard(
+  { world, terminal }: Stage,
+  { outlive }: Runtime,
+  isOver: () => boolean,
+): Promise<Paused | undefined> {
+  // While both processes hold a token that is good for another while: it must not help them.
+  const isMoment = (): boolean =>
+    world.api.stepsDone() >= offboardAfterSteps && world.tokenAgeMs() < 1200;
+  while (!isMoment() && !isOver()) await delay(20);
   await world.setEmployeeActive(false);
   terminal.beat(`OFFBOARDED  the directory disables ${employee}`);
   for (;;) {
-    for await (const pause of outlive.waitingPauses()) return pause;
+    const last = isOver();
+    for await (const pause of outlive.waitingPauses()) {
+      const { code, reason = '' } = pause.reason;
+      terminal.beat(`PAUSED      ${code} (${reason}); waits for: ${pause.requires.join(', ')}`);
+      return { pause, pausedAt: Date.now() };
+    }
+    if (last) return undefined;
     await delay(10);
   }
 }
 
-async function waitPaused(
-  stage: Stage,
-  at: {
-    readonly pause: Pause;
-    readonly pausedAt: number;
-    readonly firstWorkers: Promise<readonly WorkerEnd[]>;
-  },
-): Promise<void> {
-  const { terminal } = stage;
-  const { code, reason = '' } = at.pause.reason;
-  terminal.beat(`PAUSED      ${code} (${reason}); waits for: ${at.pause.requires.join(', ')}`);
-  const stopped = await at.firstWorkers;
-  const statuses = stopped.map(({ queue, status }) => `${queue}: ${status}`).join(', ');
-  terminal.beat(`            both agent loops have stopped (${statuses}), both processes are gone`);
-  await delay(at.pausedAt + pauseMs - Date.now());
-  const calls = modelCalls(stage, at.pausedAt, Date.now());
-  terminal.beat(
-    `            by now every token has expired; calls of the model meanwhile: ${calls}`,
+async function waitPaused(stage: Stage, pausedAt: number): Promise<void> {
+  await delay(pausedAt + pauseMs - Date.now());
+  const calls = modelCalls(stage, pausedAt, Date.now());
+  stage.terminal.beat(
+    `            every token has expired; calls of the model since the pause: ${calls}`,
   );
+}
+
+/** The second act, in other processes. */
+async function resumeWork(
+  stage: Stage,
+  team: readonly TeamMember[],
+  job: Job,
+): Promise<readonly WorkerEnd[]> {
+  stage.terminal.beat('RESUMED     in two new processes, each from a JSON file');
+  using _display = stage.terminal.follow(progressOf(stage, team));
+  return await work(stage, team, { ...job, resume: true });
 }
 
 /** Answers when the task was allowed to go on, epoch ms. */
@@ -143,19 +173,20 @@ async function confirm(
   return confirmedAt;
 }
 
-/** Ends the task. Answers whether the issuer accepted its newest token before that, and does not any more. */
+/** Ends the task. Answers whether the issuer refuses its newest token now. */
 async function complete({ world, terminal }: Stage, task: Task): Promise<boolean> {
   const { issuer } = world;
   const newest = issuer.issuedTokens().findLast(({ type }) => type === 'access_token');
-  const accepted = async (): Promise<boolean> =>
+  const isAccepted = async (): Promise<boolean> =>
     (await issuer.accessToken(newest?.value ?? '')) !== undefined;
-  const before = await accepted();
+  const before = await isAccepted();
   const { status } = await task.complete();
-  const after = await accepted();
+  const after = await isAccepted();
   terminal.beat(`COMPLETED   the task is ${status} and its delegation revoked`);
-  const [first, second] = [before, after].map((is) => (is ? 'accepts it' : 'refuses it'));
-  terminal.beat(`            its newest token: before, the issuer ${first}; now, it ${second}`);
-  return before && !after;
+  const was = before ? 'the issuer accepted it' : 'it had expired';
+  const is = after ? 'accepts it still' : 'refuses it';
+  terminal.beat(`            its newest token: ${was} before; now the issuer ${is}`);
+  return !after;
 }
 
 function modelCalls({ workers }: Stage, from: number, to: number): number {

@@ -4,7 +4,7 @@ import type { Figures, Outcome } from './figures.ts';
 import { job, type Queue } from './job.ts';
 import { successClaim } from './model.ts';
 import type { Progress, Terminal } from './terminal.ts';
-import type { WorkerEnd, WorkerPool } from './worker-pool.ts';
+import type { Worker, WorkerEnd, WorkerPool } from './worker-pool.ts';
 import type { World } from './world.ts';
 
 /** What both runs of the job have. */
@@ -14,12 +14,19 @@ export interface Stage {
   readonly terminal: Terminal;
 }
 
-/** What the live display shows of a stage; `worker` says what a queue's worker does. */
-export function progressOf({ world }: Stage, worker: (queue: Queue) => string): Progress {
+/** The worker of a queue. */
+export interface TeamMember {
+  readonly queue: Queue;
+  readonly worker: Worker;
+}
+
+/** What the live display shows of a stage. */
+export function progressOf({ world }: Stage, team: readonly TeamMember[]): Progress {
   return {
     stepsDone: world.api.stepsDone,
-    worker,
+    queues: team.map(({ queue, worker }) => ({ queue, pid: worker.pid })),
     tokenAgeMs: world.tokenAgeMs,
+    isAlive: () => world.issuer.grant(world.grantId).alive,
     generation: () => world.issuer.grant(world.grantId).generations,
     refreshes: () => world.issuer.counters.refreshRequests,
   };

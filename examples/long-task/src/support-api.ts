@@ -26,12 +26,12 @@ export async function startSupportApi(
 
   const route = (action: Action, scope: string): ApiRoute => ({
     scopes: [scope],
-    async handle(_request, { params }) {
-      const call = nameOf({ action, ticket: params['id'] ?? '' });
+    async handle(_request, { params: { id = '' } }) {
+      const call = nameOf({ action, ticket: id });
       begun.set(call, (begun.get(call) ?? 0) + 1);
       await delay(latencyMs(call));
       answered.add(call);
-      return Response.json({ ticket: params['id'], [action]: 'ok', text: 'Where is my order?' });
+      return Response.json({ ticket: id, [action]: 'ok', text: 'Where is my order?' });
     },
   });
   const api = await createProtectedApi({

@@ -1,13 +1,15 @@
 import { styleText } from 'node:util';
-import { job, type Queue, queues, stepsOf } from './job.ts';
+import { job, type Queue, stepsOf } from './job.ts';
 import { accessTokenLifetimeMs } from './world.ts';
 
 /** What the live display shows; read anew every time. */
 export interface Progress {
   stepsDone(queue?: Queue): number;
-  /** What a queue's worker does, e.g. `pid 4711 working`. */
-  worker(queue: Queue): string;
+  /** The queues, and the process that works through each. */
+  readonly queues: readonly { readonly queue: Queue; readonly pid: number }[];
   tokenAgeMs(): number;
+  /** Whether the issuer still honours the grant. */
+  isAlive(): boolean;
   /** How often the issuer has rotated the pair. */
   generation(): number;
   /** Refresh requests at the issuer. */
@@ -69,7 +71,7 @@ export function createTerminal(): Terminal {
       return;
     }
     const done = Math.floor(progress.stepsDone() / reportEverySteps);
-    const now = `${done} ${progress.refreshes()}`;
+    const now = `${done} ${progress.generation()}`;
     if (now === told) return;
     told = now;
     beat(summary(progress));
@@ -99,14 +101,14 @@ export function createTerminal(): Terminal {
 function display(progress: Progress): string[] {
   return [
     '',
-    ...queues.map((queue) => {
+    ...progress.queues.map(({ queue, pid }) => {
       const steps = stepsOf(queue).length;
       const done = progress.stepsDone(queue);
       const filled = Math.round((done / steps) * barWidth);
       const bar =
         styled('green', '█'.repeat(filled)) + styled('dim', '░'.repeat(barWidth - filled));
       const count = `${done}/${steps}`.padStart(5);
-      return `  ${queue.padEnd(8)}  ${bar} ${count}  ${progress.worker(queue)}`;
+      return `  ${queue.padEnd(8)}  ${bar} ${count}  process ${pid}`;
     }),
     `  ${styled('dim', summary(progress))}`,
   ];
@@ -115,7 +117,8 @@ function display(progress: Progress): string[] {
 function summary(progress: Progress): string {
   const age = (Math.min(progress.tokenAgeMs(), accessTokenLifetimeMs) / 1000).toFixed(1);
   const isOver = progress.tokenAgeMs() >= accessTokenLifetimeMs;
-  const token = isOver ? 'token expired' : `token ${age} s old of ${accessTokenLifetimeMs / 1000}`;
+  const living = isOver ? 'token expired' : `token ${age} s old of ${accessTokenLifetimeMs / 1000}`;
+  const token = progress.isAlive() ? living : 'grant revoked';
   const refreshes = progress.refreshes();
   return [
     `${progress.stepsDone()} of ${job.length} steps`,

@@ -1,51 +1,51 @@
 /** A line of the timeline that `explain` writes: time, process letter, area, sentence. */
 const entryLine =
-  /^ {2}\s*(?<time>[+-].*? s) {2}(?:(?<process>[A-Z]\S*) +)?(?<area>\w+) {2,}(?<sentence>.*)$/;
+  /^ +(?<time>[+-].*? s) {2}(?:(?<process>[A-Z]\d*) +)?(?<area>[a-z]+) {2,}(?<sentence>.*)$/;
 
 interface Fold {
-  readonly from: string;
-  to: string;
+  time: string;
   readonly processes: Set<string>;
-  readonly counts: Map<string, number>;
+  readonly calls: Map<string, Map<string, number>>;
 }
 
 /**
- * The timeline of `explain`, shortened for reading: what stands between two turns of the story, and happens hundreds
- * of times, becomes one line that counts it.
+ * The timeline of `explain`, shortened for reading: the calls between two turns of the story, hundreds of them, are
+ * one line that counts them, and a refresh is told when it has succeeded.
  */
 export function condensed(text: string): string {
   const lines: string[] = [];
   let fold: Fold | undefined;
 
-  const unfold = (): void => {
-    if (fold === undefined) return;
-    const counts = [...fold.counts].map(([what, times]) => `${times} × ${what}`).join(', ');
-    const who = [...fold.processes].sort().join(' ');
-    const span = fold.from === fold.to ? fold.from : `${fold.from} … ${fold.to}`;
-    lines.push(`      ${span}${who === '' ? '' : `, ${who}`}: ${counts}`);
-    fold = undefined;
-  };
-
   for (const line of text.split('\n')) {
-    const { time = '', process, area, sentence = '' } = entryLine.exec(line)?.groups ?? {};
-    const what = folded(area, sentence);
-    if (what === undefined) {
-      unfold();
+    const { time = '', process = '', area, sentence = '' } = entryLine.exec(line)?.groups ?? {};
+    if (isBeginning(area, sentence)) continue;
+    const ended = area === 'call' ? /^(?<tool>\w+) (?:is|was) (?<end>\w+)/.exec(sentence) : null;
+    const { tool, end } = ended?.groups ?? {};
+    if (tool === undefined || end === undefined) {
+      if (fold !== undefined) lines.push(folded(fold));
+      fold = undefined;
       lines.push(line);
       continue;
     }
-    fold ??= { from: time, to: time, processes: new Set(), counts: new Map() };
-    fold.to = time;
-    if (process !== undefined) fold.processes.add(process);
-    fold.counts.set(what, (fold.counts.get(what) ?? 0) + 1);
+    fold ??= { time, processes: new Set(), calls: new Map() };
+    fold.time = time;
+    fold.processes.add(process);
+    const tools = fold.calls.get(end) ?? new Map<string, number>();
+    fold.calls.set(end, tools.set(tool, (tools.get(tool) ?? 0) + 1));
   }
-  unfold();
   return lines.join('\n');
 }
 
-/** What a repeated line is counted as; nothing for lines that are told as they are. */
-function folded(area: string | undefined, sentence: string): string | undefined {
-  if (area === 'call') return sentence.replace(/ \(.*/, '');
-  if (area === 'grant' && sentence.startsWith('claimed ')) return 'claimed the refresh';
-  return undefined;
+/** What has begun is told when it has ended. */
+function isBeginning(area: string | undefined, sentence: string): boolean {
+  return /^(?:called|claimed) /.test(sentence) && (area === 'call' || area === 'grant');
+}
+
+function folded({ time, processes, calls }: Fold): string {
+  const ends = [...calls].map(([end, tools]) => {
+    const counts = [...tools].sort().map(([tool, times]) => `${times} ${tool}`);
+    return `${counts.join(', ')} ${end}`;
+  });
+  const who = [...processes].sort().join(' and ');
+  return `${time.padStart(9)}     calls       ${ends.join('; ')}${who === '' ? '' : ` (by ${who})`}`;
 }

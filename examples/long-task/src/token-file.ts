@@ -29,9 +29,9 @@ export async function openTokenFile(
         scope: 'tickets:read tickets:write',
       }),
     });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(`401 Unauthorized, and no refresh: ${answer.error}`);
-    tokens = answer;
+    if (!response.ok)
+      throw new Error(`401 Unauthorized, and the refresh failed: ${response.status}`);
+    tokens = (await response.json()) as TokenPair;
     await writeFile(tokenPath, JSON.stringify(tokens));
   }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import type { Queue } from './job.ts';
@@ -27,29 +28,31 @@ export interface WorkerEnd {
 export interface WorkerPool extends Disposable {
   /** Every call of a model so far, in any worker. */
   readonly modelCalls: readonly ModelCall[];
-  /** The processes started so far. */
-  readonly pids: ReadonlyMap<Queue, number>;
+  /** Forks a process that waits for its assignment; what it prints goes to a file of its own. */
+  fork(script: 'worker.ts' | 'naive-worker.ts'): Worker;
+}
+
+/** One worker process. */
+export interface Worker {
+  readonly pid: number;
   /**
-   * Forks a worker; what it prints goes to a file of its own. Resolves when it has ended.
+   * Sets it to work. Resolves when the agent loop has ended; the process is about to.
    *
    * @throws {Error} when it fails.
    */
-  run(
-    script: 'worker.ts' | 'naive-worker.ts',
-    assignment: Assignment | NaiveAssignment,
-  ): Promise<WorkerEnd>;
+  work(assignment: Assignment | NaiveAssignment): Promise<WorkerEnd>;
+  /** Resolves when the process has ended well. */
+  readonly gone: Promise<void>;
 }
 
 /** Starts without workers; disposing it ends those that still run. `logPath` names the file for a worker's output. */
 export function createWorkerPool(logPath: (pid: number) => string): WorkerPool {
   const modelCalls: ModelCall[] = [];
-  const pids = new Map<Queue, number>();
   const running = new Set<ChildProcess>();
 
   return {
     modelCalls,
-    pids,
-    async run(script, assignment) {
+    fork(script) {
       const child = fork(fileURLToPath(new URL(script, import.meta.url)), {
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         // Keys are bytes, and plain JSON would lose them.
@@ -57,28 +60,41 @@ export function createWorkerPool(logPath: (pid: number) => string): WorkerPool {
       });
       running.add(child);
       const pid = child.pid ?? 0;
-      const { queue } = assignment;
-      pids.set(queue, pid);
-
-      let end: WorkerEnd | undefined;
+      const ended = Promise.withResolvers<Pick<WorkerEnd, 'status' | 'said'>>();
       child.on('message', (message: WorkerMessage) => {
         if (message.type === 'model-called') modelCalls.push({ pid, at: message.at });
-        else end = { queue, pid, status: message.status, said: message.said };
+        else ended.resolve({ status: message.status, said: message.said });
       });
-      const exited = once(child, 'exit');
-      const logs = [child.stdout, child.stderr].flatMap((output) =>
-        output ? pipeline(output, createWriteStream(logPath(pid), { flags: 'a' })) : [],
-      );
-      child.send(assignment);
-
-      const [code] = await exited;
-      running.delete(child);
-      await Promise.all(logs);
-      if (code === 0 && end !== undefined) return end;
-      throw new Error(`the ${queue} worker failed (exit status ${code}); see ${logPath(pid)}`);
+      const gone = ending(child, logPath(pid)).finally(() => running.delete(child));
+      const failed = gone.then(() => {
+        throw new Error(`worker ${pid} ended without a report`);
+      });
+      // Whoever waits for the worker hears of it; nobody waits for those that are ended with the pool.
+      failed.catch(() => undefined);
+      return {
+        pid,
+        gone,
+        async work(assignment) {
+          child.send(assignment);
+          const end = await Promise.race([ended.promise, failed]);
+          return { queue: assignment.queue, pid, ...end };
+        },
+      };
     },
     [Symbol.dispose]() {
       for (const child of running) child.kill('SIGKILL');
     },
   };
+}
+
+async function ending(child: ChildProcess, logPath: string): Promise<void> {
+  const exited = once(child, 'exit');
+  const logs = [child.stdout, child.stderr].flatMap((output) =>
+    output ? pipeline(output, createWriteStream(logPath, { flags: 'a' })) : [],
+  );
+  const [[code]] = await Promise.all([exited, ...logs]);
+  if (code === 0) return;
+  throw new Error(`worker ${child.pid} failed with exit status ${code}`, {
+    cause: await readFile(logPath, 'utf8'),
+  });
 }

@@ -68,7 +68,7 @@ export async function startWorld(options: { readonly keep: boolean }): Promise<W
       clearInterval(watch);
       await api[Symbol.asyncDispose]();
       await issuer.close();
-      if (!options.keep) await rm(folder, { recursive: true });
+      if (!options.keep) await rm(folder, { recursive: true, maxRetries: 5 });
     },
   };
 }

@@ -1,7 +1,7 @@
 import * as oidc from 'openid-client';
 import { ConfigurationError } from './errors.ts';
 import type { Issuer } from './issuer.ts';
-import { isProtectedEndpoint } from './issuer-request.ts';
+import { isProtectedTransport } from './protected-transport.ts';
 import { safeErrorCode } from './token-endpoint-error.ts';
 
 /** What starts the authorization code flow. */
@@ -82,7 +82,7 @@ export function readCallback(callback: URL, expected: ExpectedCallback): Callbac
 
 function checkServer(metadata: oidc.ServerMetadata): void {
   const endpoint = metadata.authorization_endpoint;
-  if (endpoint === undefined || !URL.canParse(endpoint) || !isProtectedEndpoint(new URL(endpoint)))
+  if (endpoint === undefined || !URL.canParse(endpoint) || !isProtectedTransport(new URL(endpoint)))
     throw wrong(
       'metadata.authorization_endpoint',
       `expected an https: URL; came ${endpoint ?? 'nothing'}`,

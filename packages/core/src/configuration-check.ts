@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { OutliveOptions } from './configuration.ts';
+import { isProtectedTransport } from './protected-transport.ts';
 import { checked } from './validation.ts';
 
 const text = z.string('expected a text').min(1, 'expected a text that is not empty');
@@ -196,8 +197,5 @@ function isSecureUrl(value: string): boolean {
   const url = URL.parse(value);
   if (url === null || url.username !== '' || url.password !== '') return false;
   if (url.search !== '' || url.hash !== '') return false;
-  if (url.protocol === 'https:') return true;
-  const { hostname } = url;
-  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
-  return url.protocol === 'http:' && loopback;
+  return isProtectedTransport(url);
 }

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { ConfigurationError } from './errors.ts';
 import {
   type Approver,
@@ -9,6 +10,7 @@ import {
 import type { PauseContext } from './pauses.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
+import { checked } from './validation.ts';
 
 /** What a person says about a pause. `by` is whatever the app's authorizer needs to find out who that is. */
 export interface DecisionRequest {
@@ -18,6 +20,13 @@ export interface DecisionRequest {
   /** Calls with an unknown outcome that may run again, although they may have had their effect already. */
   readonly rerun?: readonly string[];
 }
+
+const decisionSchema = z.strictObject({
+  decision: z.enum(['resume', 'cancel']),
+  by: z.string().min(1),
+  comment: z.string().optional(),
+  rerun: z.array(z.string().min(1)).optional(),
+});
 
 /** What became of a person's word. */
 export type DecisionResult =
@@ -34,13 +43,15 @@ export type DecisionResult =
  * Takes a person's word. Exactly one decision holds; it carries no authority itself: on resume the gate and the
  * grant are asked again.
  *
- * @throws {ConfigurationError} when there is no such pause, or no `policy.authorize` to say who decides.
+ * @throws {ConfigurationError} when an option is wrong, there is no such pause, or no `policy.authorize` to say who
+ *   decides.
  */
 export async function decide(
   context: PauseContext,
   pauseId: string,
   request: DecisionRequest,
 ): Promise<DecisionResult> {
+  checked(decisionSchema, request, 'decide');
   const { runtime, tasks, pauses } = context;
   const { policy, clock } = runtime;
   if (policy.authorize === undefined)

@@ -1,11 +1,7 @@
 import * as oidc from 'openid-client';
 import type { TokenOutcome } from './issuer.ts';
-import {
-  type IssuerTransport,
-  isLoopback,
-  type RequestProgress,
-  requestFetch,
-} from './issuer-request.ts';
+import { type IssuerTransport, type RequestProgress, requestFetch } from './issuer-request.ts';
+import { isLoopback } from './protected-transport.ts';
 import { describeFailure, isNetworkFailure } from './token-endpoint-error.ts';
 
 /** Why there is no metadata. Nothing was sent to the token endpoint. */

@@ -1,5 +1,6 @@
 import type { CustomFetch } from 'openid-client';
 import type { Clock } from './clock.ts';
+import { isProtectedTransport } from './protected-transport.ts';
 
 /** How requests leave for an issuer. */
 export interface IssuerTransport {
@@ -66,22 +67,8 @@ export function requestFetch(
   };
 }
 
-/** Whether plain HTTP to this URL stays on this machine. */
-export function isLoopback(url: URL): boolean {
-  return (
-    url.hostname === 'localhost' ||
-    url.hostname === '[::1]' ||
-    /^127(\.\d{1,3}){3}$/.test(url.hostname)
-  );
-}
-
-/** Whether credentials may go there: TLS, or plain HTTP that stays on this machine. */
-export function isProtectedEndpoint(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
-}
-
 function assertSecure(url: URL): void {
-  if (isProtectedEndpoint(url)) return;
+  if (isProtectedTransport(url)) return;
   // Metadata of an issuer on loopback may point elsewhere; openid-client then no longer looks at the scheme.
   const error = new TypeError('the metadata names an endpoint without TLS');
   throw Object.assign(error, { code: 'OAUTH_HTTP_REQUEST_FORBIDDEN' });

@@ -1,7 +1,7 @@
 import * as oidc from 'openid-client';
 import type { Clock } from './clock.ts';
 import { ConfigurationError } from './errors.ts';
-import { isProtectedEndpoint } from './issuer-request.ts';
+import { isProtectedTransport } from './protected-transport.ts';
 import type { Secret } from './secret.ts';
 
 /** How a client authenticates at the token endpoint (RFC 6749 section 2.3.1). */
@@ -35,7 +35,7 @@ export function checkedIssuerUrl(options: OpenidIssuerOptions): URL {
   const { issuer, clientId, requestTimeoutMs, metadata } = options;
   if (!URL.canParse(issuer)) throw wrong('issuer', 'expected an absolute URL');
   const url = new URL(issuer);
-  if (!isProtectedEndpoint(url))
+  if (!isProtectedTransport(url))
     throw wrong('issuer', `expected https:, or http: on loopback; came ${url.protocol}`);
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
     throw wrong('issuer', 'expected a URL without credentials, query and fragment');

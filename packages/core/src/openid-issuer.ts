@@ -9,7 +9,6 @@ import {
 } from './issuer-metadata.ts';
 import {
   type IssuerTransport,
-  isLoopback,
   type RequestHooks,
   type RequestProgress,
   requestFetch,
@@ -19,6 +18,7 @@ import {
   clientAuthenticationOf,
   type OpenidIssuerOptions,
 } from './openid-issuer-options.ts';
+import { isLoopback } from './protected-transport.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
 

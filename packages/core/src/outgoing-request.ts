@@ -76,7 +76,7 @@ export function captureRequest(
     replayable: body.replayable && !carried,
     redirect: captureRedirect(options.redirect ?? request?.redirect),
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
-    settings: captureSettings(options, request),
+    settings: init || request ? captureSettings(options, request) : {},
   };
 }
 
@@ -90,14 +90,12 @@ export function fetchArguments(
     headers = new Headers(request.headers);
     headers.set('authorization', authorization);
   }
-  const init: RequestInit = {
-    ...request.settings,
-    method: request.method,
-    headers,
-    redirect: 'manual',
-    signal: request.signal ?? null,
-  };
+  // Members that say what fetch does anyway are left out: it takes time to convert each.
+  const init: RequestInit = { ...request.settings, headers, redirect: 'manual' };
+  if (request.method !== 'GET') init.method = request.method;
   if (request.body !== undefined) init.body = request.body;
+  if (request.signal !== undefined) init.signal = request.signal;
+  else if (request.carrier !== undefined) init.signal = null;
   return [request.carrier ?? request.url.href, init];
 }
 

@@ -81,7 +81,7 @@ export class Pauses {
     const key = pauseKey(pauseId);
     const found = await records.get<Pause>(key);
     if (found !== undefined) return found;
-    const task = await this.#tasks.load(pauseId.split('.')[0] ?? '');
+    const task = await this.#tasks.read(pauseId.split('.')[0] ?? '');
     const pause = task?.current.value.pause;
     if (pause?.id !== pauseId) return undefined;
     await this.write(pause, 0);
@@ -101,13 +101,18 @@ export class Pauses {
     await this.#tasks.end(task.id, 'expire', 'nobody decided in time');
   }
 
-  /** Open and decided pauses, for a list that people work through. */
+  /**
+   * The pauses that people have to decide or a process has to resume. The tasks name them: also one whose record
+   * was not written yet when its process died, and one that a process claimed and left.
+   */
   async *waiting(): AsyncIterable<Pause> {
-    for (const status of ['open', 'decided'] as const)
-      for await (const { key } of this.#runtime.records.list({ kind: 'pause', status })) {
-        const found = await this.#runtime.records.get<Pause>(key);
-        if (found !== undefined) yield found.value;
-      }
+    const { records } = this.#runtime;
+    for await (const { key } of records.list({ kind: 'task', status: 'paused' })) {
+      const task = await records.get<TaskRecord>(key);
+      const named = task?.value.pause;
+      const found = named === undefined ? undefined : await this.get(named.id);
+      if (found !== undefined && waitsFor(found.value)) yield found.value;
+    }
   }
 
   /** Writes a pause over the version it was read at; 0 creates it, unless whoever saw its task first has done so. */
@@ -126,12 +131,16 @@ export class Pauses {
     return found;
   }
 
-  /** The task that waits for a pause. */
+  /** The task that waits for a pause, as the store has it now: the pause may be newer than what was heard. */
   async taskOf(pause: Pause): Promise<TaskRecord> {
-    const cell = await this.#tasks.load(pause.taskId);
+    const cell = await this.#tasks.read(pause.taskId);
     if (cell === undefined) throw new Error(`pause ${pause.id}: its task is not in this store`);
     return cell.current.value;
   }
+}
+
+function waitsFor({ status }: Pause): boolean {
+  return status === 'open' || status === 'decided' || status === 'claimed';
 }
 
 function pauseIndex(pause: Pause): RecordIndex {

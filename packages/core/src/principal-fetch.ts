@@ -1,10 +1,10 @@
-import type { BearerToken, CallAuthority, RefusalOptions, SendOutcome } from './call-authority.ts';
+import type { BearerToken, CallAuthority, SendOutcome } from './call-authority.ts';
 import { discardResponse } from './discard-response.ts';
-import type { AuthErrorCode } from './errors.ts';
-import { captureRequest, fetchArguments, type OutgoingRequest } from './outgoing-request.ts';
+import { captureRequest, fetchArguments } from './outgoing-request.ts';
 import { followRedirect, isAnswerByRedirect } from './redirect.ts';
 import type { ResourceLocation } from './resource-location.ts';
-import { readRefusal } from './resource-refusal.ts';
+import { type ResourceRefusal, readRefusal } from './resource-refusal.ts';
+import type { Secret } from './secret.ts';
 
 /** What a principal's fetch is made of. */
 export interface PrincipalFetchOptions {
@@ -26,84 +26,94 @@ export interface PrincipalFetchOptions {
  * It rejects with a RequestRefusedError (before anything is acquired or sent, save for a redirect), an AuthError,
  * the reason of `signal`, or the error of the platform's fetch as it is.
  */
-export function createPrincipalFetch(options: PrincipalFetchOptions): typeof globalThis.fetch {
-  const { resource, authority } = options;
+export function createPrincipalFetch({
+  resource,
+  authority,
+  fetch,
+}: PrincipalFetchOptions): typeof globalThis.fetch {
+  // One function, and nothing awaited that is there already: each further turn would show in every call's time.
   return async (input, init) => {
-    const request = captureRequest(resource, input, init);
+    let request = captureRequest(resource, input, init);
     request.signal?.throwIfAborted();
-    // Nothing is awaited that is there already: a fresh token and a read cost no turn of the event loop.
     const acquired = authority.acquire();
-    const token = 'then' in acquired ? await untilAborted(acquired, request.signal) : acquired;
+    let token = 'then' in acquired ? await untilAborted(acquired, request.signal) : acquired;
     const recorded = authority.beforeSend();
     if (recorded !== undefined) await recorded;
-    const answer = await exchange(options, request, token);
-    if ('response' in answer) return answer.response;
-    throw await authority.refuse(answer.code, answer.options);
+
+    let refusal: ResourceRefusal | undefined;
+    let renewed = false;
+    let hops = 0;
+    /** What to report should it end here. */
+    let outcome: SendOutcome = 'refused';
+    /** What the hops before amount to: a POST that was answered with a 303 had its effect, whatever follows. */
+    let settled: SendOutcome = 'refused';
+    try {
+      for (;;) {
+        request.signal?.throwIfAborted();
+        const authorization = bearer(token);
+        if (authorization === undefined) {
+          refusal = tokenNotSendable;
+          break;
+        }
+        outcome = 'unknown';
+        const response = await fetch(...fetchArguments(request, authorization));
+        outcome = 'answered';
+
+        refusal = readRefusal(response, token.value);
+        if (refusal === undefined) {
+          const next = followRedirect(resource, request, response, hops);
+          if (next === undefined) return hops === 0 ? response : redirected(response);
+          if (isAnswerByRedirect(response.status)) settled = 'answered';
+          outcome = settled;
+          request = next;
+          hops += 1;
+          continue;
+        }
+
+        outcome = settled;
+        discardResponse(response);
+        if (renewed || !refusal.renewable) break;
+        // Renewed even where this call cannot use it, so that the next one finds a token that works.
+        token = await untilAborted(authority.renew(token), request.signal);
+        renewed = true;
+        if (!request.replayable) {
+          refusal = bodyNotReplayable;
+          break;
+        }
+      }
+    } finally {
+      authority.afterSend(outcome);
+    }
+    throw await authority.refuse(refusal.code, refusal.options);
   };
 }
 
-/** The response for the tool, or what to tell the authority about the resource's final refusal. */
-type Answer =
-  | { readonly response: Response }
-  | { readonly code: AuthErrorCode; readonly options: RefusalOptions };
+const tokenNotSendable: ResourceRefusal = {
+  code: 'misconfigured',
+  options: { reason: 'token_not_sendable' },
+  renewable: false,
+};
 
-/** Sends `first` and whatever follows from it: redirects, and one try with a newer token. */
-async function exchange(
-  { resource, authority, fetch }: PrincipalFetchOptions,
-  first: OutgoingRequest,
-  firstToken: BearerToken,
-): Promise<Answer> {
-  let request = first;
-  let token = firstToken;
-  let renewed = false;
-  let hops = 0;
-  /** What to report should it end here. */
-  let outcome: SendOutcome = 'refused';
-  /** What the hops before amount to: a POST that was answered with a 303 had its effect, whatever follows. */
-  let settled: SendOutcome = 'refused';
-  try {
-    for (;;) {
-      request.signal?.throwIfAborted();
-      const authorization = bearer(token);
-      if (authorization === undefined)
-        return { code: 'misconfigured', options: { reason: 'token_not_sendable' } };
+const bodyNotReplayable: ResourceRefusal = {
+  code: 'rejected_after_refresh',
+  options: { reason: 'body_not_replayable' },
+  renewable: false,
+};
 
-      outcome = 'unknown';
-      const response = await fetch(...fetchArguments(request, authorization));
-      outcome = 'answered';
-
-      const refusal = readRefusal(response, token.value);
-      if (refusal === undefined) {
-        const next = followRedirect(resource, request, response, hops);
-        if (next === undefined) return { response: hops === 0 ? response : redirected(response) };
-        if (isAnswerByRedirect(response.status)) settled = 'answered';
-        outcome = settled;
-        request = next;
-        hops += 1;
-        continue;
-      }
-
-      outcome = settled;
-      discardResponse(response);
-      if (renewed || !refusal.renewable) return refusal;
-      // Renewed even where this call cannot use it, so that the next one finds a token that works.
-      token = await untilAborted(authority.renew(token), request.signal);
-      renewed = true;
-      if (!request.replayable)
-        return { code: refusal.code, options: { reason: 'body_not_replayable' } };
-    }
-  } finally {
-    authority.afterSend(outcome);
-  }
-}
+/** Tokens that were found to fit in a header; each is looked at once, and not held. */
+const sendable = new WeakSet<Secret>();
 
 /**
  * The header value for `token`; `undefined` when it holds characters that a header cannot carry. The platform
  * would refuse those too, with an error that repeats the token.
  */
-function bearer(token: BearerToken): string | undefined {
-  const value = token.value.reveal();
-  return /^[\x21-\x7e]+$/.test(value) ? `Bearer ${value}` : undefined;
+function bearer({ value }: BearerToken): string | undefined {
+  const text = value.reveal();
+  if (!sendable.has(value)) {
+    if (!/^[\x21-\x7e]+$/.test(text)) return undefined;
+    sendable.add(value);
+  }
+  return `Bearer ${text}`;
 }
 
 /** `fetch` says of a response whether redirects led to it; the platform's followed none. */

@@ -32,7 +32,7 @@ export function followRedirect(
   followed: number,
 ): OutgoingRequest | undefined {
   // What browsers answer instead of a redirect that they were told not to follow.
-  const opaque = response.type === 'opaqueredirect';
+  const opaque = response.status === 0 && response.type === 'opaqueredirect';
   if (!opaque && !redirectStatuses.includes(response.status)) return undefined;
   if (request.redirect === 'manual') return undefined;
   const location = response.headers.get('location');

@@ -1,5 +1,6 @@
 import { ConfigurationError, RequestRefusedError } from './errors.ts';
 import { isPathWithin } from './path-confinement.ts';
+import { isProtectedTransport } from './protected-transport.ts';
 
 /** Where a resource lives, and where its token may go. Made by {@link locateResource}. */
 export interface ResourceLocation {
@@ -76,6 +77,10 @@ export function resolveTarget(
   // The text itself stays out of the message: a URL may hold secrets.
   if (url === null)
     throw refused('url', resource, 'expected a URL, or one relative to the base URL');
+  const { baseUrl } = resource;
+  // Most requests, in one look: what begins with the whole base URL has its scheme, its origin and its path, and
+  // no credentials; and nothing is hidden where nothing is encoded.
+  if (url.href.startsWith(baseUrl.href) && !/%|\.\./.test(url.href)) return url;
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw refused('scheme', resource, `expected the scheme https:, came ${url.protocol}`);
   if (url.username !== '' || url.password !== '')
@@ -84,7 +89,6 @@ export function resolveTarget(
     const allowed = [...resource.allowedOrigins].join(', ');
     throw refused('origin', resource, `expected one of the origins ${allowed}, came ${url.origin}`);
   }
-  const { baseUrl } = resource;
   if (url.origin === baseUrl.origin && !isPathWithin(baseUrl.pathname, url.pathname))
     throw refused('path', resource, `expected a path under ${baseUrl.pathname}`);
   return url;
@@ -99,17 +103,6 @@ function refused(
     code,
     `Request to resource "${resource.name}" refused: ${problem}.`,
   );
-}
-
-/** RFC 6750 section 5.3: a bearer token travels over TLS only; what stays on this machine needs none. */
-function isProtectedTransport(url: URL): boolean {
-  if (url.protocol === 'https:') return true;
-  return url.protocol === 'http:' && isLoopback(url.hostname);
-}
-
-/** `hostname` as a URL parser leaves it: IPv4 in dotted decimal form, IPv6 compressed and in brackets. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function schemeAndHost(url: URL): string {

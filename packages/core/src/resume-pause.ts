@@ -41,16 +41,15 @@ export async function resumePause(context: PauseContext, pauseId: string): Promi
         return { status: 'ended', taskStatus: status };
       }
       case 'consumed':
-        return standing(task, pause);
+        return standing(context, task, pause);
       case 'claimed':
         if (!(await standsStill(context, pauseId, version))) continue;
         break;
-      case 'decided': {
-        const obstacle = await obstacleOf(runtime, task);
-        if (obstacle !== undefined) return { status: 'waiting', pause, because: obstacle };
+      case 'decided':
         break;
-      }
     }
+    const obstacle = await obstacleOf(runtime, task);
+    if (obstacle !== undefined) return { status: 'waiting', pause, because: obstacle };
     const claimed: Pause = {
       ...pause,
       status: 'claimed',
@@ -76,11 +75,16 @@ async function consume(
   }
   const consumed: Pause = { ...pause, status: 'consumed' };
   await pauses.write(consumed, version);
-  const after = await tasks.load(task.id);
-  return standing(after?.current.value ?? task, consumed);
+  return standing(context, task, consumed);
 }
 
-function standing(task: TaskRecord, pause: Pause): Resumption {
+/** How the task stands after the resumption, also if another process made it: its news may not be here yet. */
+async function standing(
+  { tasks }: PauseContext,
+  known: TaskRecord,
+  pause: Pause,
+): Promise<Resumption> {
+  const task = (await tasks.read(known.id))?.current.value ?? known;
   if (task.status === 'active') return { status: 'resumed', taskId: task.id };
   if (task.status === 'paused')
     return {

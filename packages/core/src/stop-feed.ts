@@ -28,8 +28,11 @@ export class StopFeed {
   readonly #times: StopFeedTimes;
   readonly #heard: (notice: StopNotice) => void;
   #next: number | undefined;
-  #trustedUntilMonotonic = Number.NEGATIVE_INFINITY;
-  #trustedUntilWall = Number.NEGATIVE_INFINITY;
+  #trustedUntilMs = Number.NEGATIVE_INFINITY;
+  #trustedUntil = Number.NEGATIVE_INFINITY;
+  /** The latest date this process has seen here: one before it shows that the wall clock was put back. */
+  #latest = Number.NEGATIVE_INFINITY;
+  #cancelLapse: (() => void) | undefined;
   #polling: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
@@ -46,9 +49,23 @@ export class StopFeed {
     this.#heard = heard;
   }
 
-  /** Whether this process has listened recently enough for its cells to be believed. Both clocks must agree: a suspended machine stops one of them. */
-  isTrusted(nowMs: number = this.#clock.monotonicMs(), now: number = this.#clock.now()): boolean {
-    return nowMs < this.#trustedUntilMonotonic && now < this.#trustedUntilWall;
+  /** Monotonic ms until which what was heard may be believed. */
+  get trustedUntilMs(): number {
+    return this.#trustedUntilMs;
+  }
+
+  /**
+   * Whether this process has listened recently enough for its cells to be believed. Both clocks must agree: a
+   * suspended machine stops one of them, and the other can be put back.
+   *
+   * Every tool call asks, so this reads the wall clock alone: a timer ends the trust by the monotonic one. That is
+   * read here only where the date shows that the wall clock was put back.
+   */
+  isTrusted(now: number = this.#clock.now()): boolean {
+    if (now >= this.#trustedUntil) return false;
+    if (now < this.#latest) return this.#clock.monotonicMs() < this.#trustedUntilMs;
+    this.#latest = now;
+    return true;
   }
 
   /** Listens now unless it just did, and keeps listening. @throws what the store throws. */
@@ -69,6 +86,22 @@ export class StopFeed {
   close(): void {
     this.#closed = true;
     this.#cancelTimer?.();
+    this.#cancelLapse?.();
+    this.#lapse();
+  }
+
+  #trust(heardAtMs: number, heardAt: number): void {
+    const { trustMs } = this.#times;
+    this.#trustedUntilMs = heardAtMs + trustMs;
+    this.#trustedUntil = heardAt + trustMs;
+    this.#latest = heardAt;
+    this.#cancelLapse?.();
+    const leftMs = this.#trustedUntilMs - this.#clock.monotonicMs();
+    this.#cancelLapse = this.#clock.schedule(() => this.#lapse(), Math.max(0, leftMs));
+  }
+
+  #lapse(): void {
+    this.#trustedUntil = Number.NEGATIVE_INFINITY;
   }
 
   #keepListening(): void {
@@ -100,7 +133,6 @@ export class StopFeed {
       this.#next = entry.sequence + 1;
       this.#heard(JSON.parse(entry.value) as StopNotice);
     }
-    this.#trustedUntilMonotonic = startedMonotonic + this.#times.trustMs;
-    this.#trustedUntilWall = startedWall + this.#times.trustMs;
+    this.#trust(startedMonotonic, startedWall);
   }
 }

@@ -1,8 +1,10 @@
+import * as z from 'zod';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
 import type { UserState } from './user-state.ts';
+import { checked, principalSchema } from './validation.ts';
 
 /** A state that somebody pushed. It holds until somebody pushes another one. */
 interface SubjectRecord {
@@ -21,12 +23,25 @@ export interface UserStateReport {
   readonly reason?: string;
 }
 
-/** Stores a pushed state and tells every process. Resolves when it is durable. */
+const text = z.string().min(1);
+const reportSchema = z.strictObject({
+  state: z.enum(['active', 'paused', 'revoked', 'step_up']),
+  source: text,
+  reason: text.optional(),
+});
+
+/**
+ * Stores a pushed state and tells every process. Resolves when it is durable.
+ *
+ * @throws {ConfigurationError} when a field is wrong: a state that nobody knows would stop nobody.
+ */
 export async function reportUserState(
   runtime: Runtime,
   principal: Principal,
   report: UserStateReport,
 ): Promise<void> {
+  checked(principalSchema, principal, 'reportUserState: principal');
+  checked(reportSchema, report, 'reportUserState');
   const { records, clock, keyedHash, feed, userStates } = runtime;
   const subject = await principalId(keyedHash, principal);
   const key = subjectKey(principal, subject);

@@ -10,6 +10,7 @@ import type { SubjectCell } from './user-state.ts';
 
 /** What a requirement means for one task: which resource, which source of tokens, which slot. */
 export interface Binding {
+  readonly requirement: Requirement;
   readonly resource: ProtectedResource;
   readonly source: TokenSource;
   readonly slot: SlotSpec;
@@ -22,6 +23,8 @@ export class TaskAuthority {
   readonly #cell: TaskCell;
   readonly #subject: SubjectCell;
   readonly #bindings = new WeakMap<Requirement, Binding>();
+  /** The one asked for last: a tool mostly asks for the same again, and that is faster than the map. */
+  #last: Binding | undefined;
 
   constructor(runtime: Runtime, tasks: Tasks, cell: TaskCell) {
     this.#runtime = runtime;
@@ -33,26 +36,33 @@ export class TaskAuthority {
 
   /** The token for `requirement` if it can be had without waiting. No I/O: every tool call comes through here. */
   peek(requirement: Requirement): AccessTokenSlot | undefined {
-    const binding = this.#bindings.get(requirement);
+    const last = this.#last;
+    const binding = last?.requirement === requirement ? last : this.#bindings.get(requirement);
     if (binding === undefined) return undefined;
-    const { clock } = this.#runtime;
-    const now = clock.now();
-    if (!this.#isOpen(clock.monotonicMs(), now)) return undefined;
+    this.#last = binding;
+    const now = this.#runtime.clock.now();
+    if (!this.#isOpen(now)) return undefined;
     return binding.source.peek(binding.slot, now);
   }
 
   /** Whether tokens may be handed out as far as this process knows: task, person, deadline, and how lately it listened. */
-  #isOpen(nowMs: number, now: number): boolean {
+  #isOpen(now: number): boolean {
     const { current, stale, deadlineAt } = this.#cell;
-    const { verdict, trustedUntilMs } = this.#subject;
     return (
       !stale &&
       current.value.status === 'active' &&
-      verdict.state === 'active' &&
-      nowMs < trustedUntilMs &&
+      this.#subject.verdict.state === 'active' &&
       now < deadlineAt &&
-      this.#runtime.feed.isTrusted(nowMs, now)
+      this.#runtime.feed.isTrusted(now) &&
+      this.#isSubjectTrusted()
     );
+  }
+
+  /** The answer about the person mostly outlasts what the feed may be believed, and then no clock need be read. */
+  #isSubjectTrusted(): boolean {
+    const { feed, clock } = this.#runtime;
+    const { trustedUntilMs } = this.#subject;
+    return trustedUntilMs >= feed.trustedUntilMs || clock.monotonicMs() < trustedUntilMs;
   }
 
   /**
@@ -63,6 +73,10 @@ export class TaskAuthority {
   async token(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
     await this.ensureActive();
     const { source, slot } = await this.bind(requirement);
+    // A resource that refuses a token may know before the gate's last answer is due that the person was stopped. A
+    // refresh on that answer would have the issuer refuse the grant for good.
+    if (request.rejectedGeneration !== undefined)
+      this.#runtime.userStates.distrust(this.#cell.current.value.subject);
     const mayMint = await this.#ensureSubject(requirement);
     if (!mayMint) {
       const held = request.rejectedGeneration === undefined ? source.peek(slot) : undefined;
@@ -70,8 +84,7 @@ export class TaskAuthority {
       throw this.#stopped();
     }
     const token = await source.token(slot, request);
-    const { clock } = this.#runtime;
-    if (this.#isOpen(clock.monotonicMs(), clock.now())) return token;
+    if (this.#isOpen(this.#runtime.clock.now())) return token;
     // The wait may have been long: a pause or a revocation that came meanwhile holds.
     await this.ensureActive();
     await this.#ensureSubject(requirement);
@@ -103,7 +116,7 @@ export class TaskAuthority {
       scopes: authority.scopes,
       indicator: resource.indicator,
     });
-    const binding = { resource, source, slot };
+    const binding = { requirement, resource, source, slot };
     this.#bindings.set(requirement, binding);
     return binding;
   }

@@ -68,7 +68,6 @@ export class Tasks {
 
   /** The cell of a task, read from the store if this process has not met it or must not believe what it knows. */
   async load(taskId: string): Promise<TaskCell | undefined> {
-    // The feed first: whatever happens to the task after the reading is then heard.
     await this.#runtime.feed.ensureFresh();
     const known = this.#cells.get(taskId);
     return known === undefined || known.stale ? this.read(taskId) : known;
@@ -76,7 +75,9 @@ export class Tasks {
 
   /** The task as the store has it now. */
   async read(taskId: string): Promise<TaskCell | undefined> {
-    const { records } = this.#runtime;
+    const { feed, records } = this.#runtime;
+    // The feed first: whatever happens to the task after the reading is then heard.
+    await feed.ensureFresh();
     for (;;) {
       const heard = this.#heard;
       const read = await records.get<TaskRecord>(taskKey(taskId));

@@ -21,6 +21,9 @@ export interface TokenRequest {
   readonly signal?: AbortSignal;
 }
 
+/** How often the store is asked while waiting, ms, should no hint come. */
+const longestLookMs = 250;
+
 /**
  * The access tokens of one grant, in this process.
  *
@@ -35,6 +38,7 @@ export class TokenSource {
   #known: Versioned<GrantRecord> | undefined;
   #quietUntilMs = Number.NEGATIVE_INFINITY;
   #observed: { id: string; version: number; sinceMs: number } | undefined;
+  #deferred: { version: number; sinceMs: number } | undefined;
 
   constructor(context: RotationContext) {
     this.#context = context;
@@ -78,6 +82,8 @@ export class TokenSource {
 
   #refreshInBackground(slot: SlotSpec): void {
     const { clock, background } = this.#context;
+    // Every call comes by here until the new token is there: one of them is enough.
+    if (this.#refreshing.has(refreshName(slot, undefined, 'background'))) return;
     if (clock.monotonicMs() < this.#quietUntilMs) return;
     const refresh = this.#refresh(slot, undefined, 'background').then(
       () => undefined,
@@ -96,7 +102,7 @@ export class TokenSource {
     rejected: number | undefined,
     mode: 'waiting' | 'background' = 'waiting',
   ): Promise<AccessTokenSlot> {
-    const name = `${mode}|${rejected ?? ''}|${slot.key}`;
+    const name = refreshName(slot, rejected, mode);
     let refreshing = this.#refreshing.get(name);
     if (refreshing === undefined) {
       refreshing = this.#mutex
@@ -132,7 +138,7 @@ export class TokenSource {
 
       let waitMs: number;
       if (state.status === 'idle') {
-        waitMs = this.#backoffMs(state);
+        waitMs = this.#backoffMs(current.version, state);
         if (waitMs === 0) {
           assertGranted(current.value, slot);
           const rotated = await rotate(this.#context, current, slot);
@@ -143,9 +149,13 @@ export class TokenSource {
         waitMs = await this.#observe(current, state.attempt);
         if (waitMs === 0) continue;
       }
-      if (mode === 'background' || clock.monotonicMs() + waitMs >= giveUpAtMs)
-        throw this.#stillWaiting(state);
-      await change.within(Math.min(waitMs, 250));
+      // Somebody else's claim is waited for as long as a call may wait: its owner may settle it at any moment,
+      // however long recovery would take. A back-off, and a doubt of this process's own, pass when they pass.
+      const foreign = state.status !== 'idle' && state.attempt.owner !== this.#context.process;
+      const leftMs = giveUpAtMs - clock.monotonicMs();
+      const inVain = (foreign ? longestLookMs : waitMs) >= leftMs;
+      if (mode === 'background' || inVain) throw this.#stillWaiting(state);
+      await change.within(Math.min(waitMs, longestLookMs));
     }
   }
 
@@ -157,11 +167,17 @@ export class TokenSource {
       : held.generation > rejected && state !== 'unusable';
   }
 
-  /** How long to leave the issuer alone; bounded by what was asked for, whatever another host's clock says. */
-  #backoffMs(state: GrantRecord['state'] & { status: 'idle' }): number {
+  /**
+   * How long to leave the issuer alone: never longer than was asked for, counted on this process's own clock from
+   * when it first saw the record, whatever another host's clock says.
+   */
+  #backoffMs(version: number, state: GrantRecord['state'] & { status: 'idle' }): number {
     if (state.notBefore === undefined) return 0;
-    const left = state.notBefore - this.#context.clock.now();
-    return Math.max(0, Math.min(left, state.retryAfterMs ?? left));
+    const { clock } = this.#context;
+    const nowMs = clock.monotonicMs();
+    if (this.#deferred?.version !== version) this.#deferred = { version, sinceMs: nowMs };
+    const longestMs = this.#deferred.sinceMs + (state.retryAfterMs ?? Infinity) - nowMs;
+    return Math.max(0, Math.min(state.notBefore - clock.now(), longestMs));
   }
 
   /**
@@ -239,6 +255,11 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
+}
+
+/** Callers that want the same share one refresh: what "the same" is. */
+function refreshName(slot: SlotSpec, rejected: number | undefined, mode: string): string {
+  return `${mode}|${rejected ?? ''}|${slot.key}`;
 }
 
 /** Scopes and resource are compared with the grant before anything is sent: some issuers use up the token first and refuse then. */

@@ -142,19 +142,20 @@ export class UserStates {
 
   async #ask(cell: SubjectCell, moment: GateMoment): Promise<Verdict> {
     const { clock, times } = this.#context;
-    const askedAt = clock.monotonicMs();
-    const { heard } = cell;
-    const verdict = await this.#mostRestrictive(cell.principal, moment);
-    const before = cell.verdict;
-    cell.verdict = verdict;
-    if (verdict.state === 'active') {
-      cell.lastActiveMs = askedAt;
-      if (cell.heard === heard) cell.trustedUntilMs = askedAt + times.revalidateMs;
-    } else {
-      cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
+    for (;;) {
+      const askedAt = clock.monotonicMs();
+      const { heard } = cell;
+      const verdict = await this.#mostRestrictive(cell.principal, moment);
+      // Whoever asked after the news shares this answer, so it must not be older than the news.
+      if (cell.heard !== heard) continue;
+      const before = cell.verdict;
+      cell.verdict = verdict;
+      if (verdict.state === 'active') cell.lastActiveMs = askedAt;
+      cell.trustedUntilMs =
+        verdict.state === 'active' ? askedAt + times.revalidateMs : Number.NEGATIVE_INFINITY;
+      if (verdict.state !== before.state) this.#context.changed(cell.principal, verdict, before);
+      return verdict;
     }
-    if (verdict.state !== before.state) this.#context.changed(cell.principal, verdict, before);
-    return verdict;
   }
 
   async #mostRestrictive(principal: Principal, moment: GateMoment): Promise<Verdict> {

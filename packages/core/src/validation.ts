@@ -37,11 +37,17 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
     if (typeof current !== 'object' || current === null) return 'nothing';
     current = (current as Record<PropertyKey, unknown>)[part];
   }
-  const name = String(path.at(-1) ?? '');
   if (current === undefined) return 'nothing';
-  if (typeof current === 'string')
-    return /secret|token|key/i.test(name) ? 'a text' : JSON.stringify(current.slice(0, 80));
-  if (typeof current === 'number' || typeof current === 'boolean') return String(current);
   if (current === null) return 'null';
+  const isSecret = /secret|token|key/i.test(String(path.at(-1) ?? ''));
+  if (typeof current === 'string')
+    return isSecret ? 'a text' : JSON.stringify(withoutCredentials(current).slice(0, 80));
+  if (typeof current === 'number' || typeof current === 'boolean')
+    return isSecret ? `a ${typeof current}` : String(current);
   return Array.isArray(current) ? 'an array' : `a ${typeof current}`;
+}
+
+/** URLs carry secrets in two places: before the host, and in the query. */
+function withoutCredentials(text: string): string {
+  return text.replace(/:\/\/[^/?#]*@/, '://…@').replace(/(:\/\/[^?#]*)[?#].*$/s, '$1?…');
 }

@@ -15,7 +15,13 @@ import {
 } from '../src/grant-record.ts';
 import { Secret } from '../src/secret.ts';
 
-type Step = 'claimed' | 'recovering' | 'deferred' | 'settled' | 'settled without a new one' | 'dead';
+type Step =
+  | 'claimed'
+  | 'recovering'
+  | 'deferred'
+  | 'settled'
+  | 'settled without a new one'
+  | 'dead';
 
 const steps: fc.Arbitrary<Step> = fc.constantFrom(
   'claimed',

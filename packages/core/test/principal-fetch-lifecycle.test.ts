@@ -123,6 +123,18 @@ describe('the caller’s signal', () => {
     expect(servers.authority.log.at(-1)).toBe(wait === 'acquire' ? undefined : 'afterSend refused');
   });
 
+  it('of a Request does not count when init sets it to null', async () => {
+    const controller = new AbortController();
+    servers.api.answer((_, response) => {
+      controller.abort(reason);
+      response.end('answered');
+    });
+    const { signal } = controller;
+    const request = new Request(servers.api.origin, { method: 'POST', body: 'x', signal });
+    const response = await servers.fetchTo('')(request, { signal: null });
+    expect(await response.text()).toBe('answered');
+  });
+
   it('does not leave a listener behind', async () => {
     const { signal } = new AbortController();
     let listeners = 0;

@@ -69,9 +69,7 @@ describe('a due access token', () => {
     expect(new Set(served.map(({ generation }) => generation))).toEqual(new Set([0]));
     expect(world.issuer.counters.refreshes).toBe(0);
     answered.open();
-    await vi.waitFor(async () =>
-      expect((await task.getAccessToken(reading)).generation).toBe(1),
-    );
+    await vi.waitFor(async () => expect((await task.getAccessToken(reading)).generation).toBe(1));
     expect(world.presented(grantId)).toEqual([1, 0]);
   });
 

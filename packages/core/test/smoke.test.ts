@@ -11,7 +11,15 @@ it('runs a call end to end', async () => {
   let state: 'active' | 'revoked' = 'active';
   const outlive = createOutlive({
     store: memoryStore(),
-    providers: { p: { issuer: issuer.url, clientId: 'agent', clientSecret: 'agent-secret', profile: { probe: true }, delegation: 'narrowedRefresh' } },
+    providers: {
+      p: {
+        issuer: issuer.url,
+        clientId: 'agent',
+        clientSecret: 'agent-secret',
+        profile: { probe: true },
+        delegation: 'narrowedRefresh',
+      },
+    },
     resources: { api: { provider: 'p', baseUrl: api.url, scopes: ['read', 'write'] } },
     gate: () => state,
     policy: { gateCacheMs: 0, authorize: ({ by }) => ({ id: by, roles: ['admin'] }) },
@@ -19,8 +27,17 @@ it('runs a call end to end', async () => {
   const principal = { subject: 'alice' };
   const { tokenResponse, grantId } = await issuer.seedGrant({ subject: 'alice' });
   await outlive.grants.import({ provider: 'p', principal, tokens: tokenResponse });
-  const requirement = { resource: outlive.resources.api, scopes: ['read'], effect: 'read' } as const;
-  const task = await outlive.startTask({ principal, agent: 'a', requirements: [requirement], expectedDurationMs: 60_000 });
+  const requirement = {
+    resource: outlive.resources.api,
+    scopes: ['read'],
+    effect: 'read',
+  } as const;
+  const task = await outlive.startTask({
+    principal,
+    agent: 'a',
+    requirements: [requirement],
+    expectedDurationMs: 60_000,
+  });
   const run = task.startRun();
   const call = run.call({ requirement, toolName: 't', toolCallId: 'c1', input: {} });
   const response = await call.principal.fetch('x');
@@ -38,7 +55,9 @@ it('runs a call end to end', async () => {
   expect(end.status).toBe('paused');
   if (end.status !== 'paused') return;
   state = 'active';
-  expect((await outlive.decide(end.pause.id, { decision: 'resume', by: 'root' })).status).toBe('decided');
+  expect((await outlive.decide(end.pause.id, { decision: 'resume', by: 'root' })).status).toBe(
+    'decided',
+  );
   expect((await outlive.resume(end.pause.id)).status).toBe('resumed');
   const again = await task.resumeRun({ runId: run.id, toolCallIds: ['c3'] });
   const call4 = again.call({ requirement, toolName: 't', toolCallId: 'c3', input: {} });

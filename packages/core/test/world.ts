@@ -37,11 +37,11 @@ export const deleting: Requirement = {
 };
 
 /** Lifetime of access tokens in a world, ms. */
-export const lifetimeMs = 60_000;
+export const lifetimeMs = 600_000;
 /** Past 80 % of the lifetime, before 95 %. */
-export const untilDueMs = 50_000;
+export const untilDueMs = 500_000;
 /** Past min(5 s, 5 %) before expiry. */
-export const untilUnusableMs = 58_000;
+export const untilUnusableMs = 596_000;
 
 const people: Readonly<Record<string, Approver>> = {
   alice: { id: 'alice', roles: ['user'] },
@@ -79,8 +79,10 @@ export interface World extends AsyncDisposable {
   readonly store: Store;
   /** Everything audited by any process, in the order of writing. */
   readonly events: readonly AuditEntry[];
-  /** What the gate says. */
+  /** What the gate says to whoever asks it. */
   state: UserState;
+  /** The gate says something else, and what was believed until now has to be asked again. */
+  turn(state: UserState): void;
   start(options?: ProcessOptions): Process;
   /** Seeds a grant of alice's and imports it. Answers its id at the issuer. */
   grant(process: Process, more?: Partial<ImportGrant>): Promise<string>;
@@ -116,6 +118,11 @@ export async function createWorld(
     store,
     events,
     state: 'active',
+
+    turn(state) {
+      world.state = state;
+      clock.skip(30_000);
+    },
 
     start(own = {}) {
       const { provider, policy, ...rest } = { ...options.process, ...own };
@@ -204,6 +211,12 @@ export async function createWorld(
 /** What a dead process gets for its questions. */
 export function never(): Promise<never> {
   return new Promise(() => undefined);
+}
+
+export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of iterable) items.push(item);
+  return items;
 }
 
 /** Something that tests wait for and open. */
