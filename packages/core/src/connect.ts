@@ -150,6 +150,7 @@ export class Connect {
       return this.#refuse(connection, 'it came back in another session than it was started in');
 
     const provider = this.#provider(connection.reference.provider);
+    const issuedAt = Math.floor(clock.now());
     const outcome = await provider.issuer.exchangeCode({
       callbackUrl: url,
       redirectUri: connection.redirectUri,
@@ -159,7 +160,7 @@ export class Connect {
     });
     switch (outcome.outcome) {
       case 'granted':
-        return this.#store(connection, outcome.tokens);
+        return this.#store(connection, outcome.tokens, issuedAt);
       case 'rejected':
         return { status: 'denied', error: outcome.error };
       default:
@@ -173,8 +174,17 @@ export class Connect {
     }
   }
 
-  async #store(connection: ConnectionRecord, tokens: TokenSet): Promise<ConnectionResult> {
+  async #store(
+    connection: ConnectionRecord,
+    tokens: TokenSet,
+    issuedAt: number,
+  ): Promise<ConnectionResult> {
     const { grants, records } = this.#runtime;
+    if (tokens.tokenType !== 'bearer')
+      throw new AuthError('misconfigured', {
+        reason: 'token_type',
+        detail: `expected "bearer"; the issuer sent "${tokens.tokenType}"`,
+      });
     const { reference } = connection;
     const before = await records.get<GrantRecord>(await grants.key(reference));
     const known = before?.value.issuerSubject;
@@ -192,6 +202,7 @@ export class Connect {
       },
       ...(connection.indicators.length === 0 ? {} : { resources: connection.indicators }),
       ...(tokens.subject === undefined ? {} : { issuerSubject: tokens.subject }),
+      issuedAt,
       replace: true,
     });
     return { status: 'connected', grant };

@@ -1,7 +1,8 @@
 import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
+import { eraseFromJournal, readFromJournal } from './journaling.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
-import { present } from './rotation.ts';
+import { allow, present, withholdUnlessAllowed } from './rotation.ts';
 import type { Claim, RotationContext } from './rotation-context.ts';
 import { persist, settle, swapAttempt } from './settlement.ts';
 
@@ -51,10 +52,9 @@ async function claimRecovery(
 
 /** Rule a: a process on this disk received the response and died before it could store the pair. */
 async function adoptFromJournal(context: RotationContext, claim: Claim): Promise<boolean> {
-  const { journal, issuer, clock } = context;
-  if (journal === undefined) return false;
+  const { issuer, clock } = context;
   for (const id of claim.attempt.previous.toReversed()) {
-    const body = await journal.read(id);
+    const body = await readFromJournal(context, id);
     const tokens = body === undefined ? undefined : issuer.parse(body.reveal());
     if (tokens === undefined) continue;
     const adopted = await settle(context, claim, {
@@ -62,12 +62,13 @@ async function adoptFromJournal(context: RotationContext, claim: Claim): Promise
       issuedAt: claim.attempt.firstStartedAt,
     });
     if (adopted === undefined) return false;
-    await journal.erase(id);
+    await eraseFromJournal(context, id);
     context.audit({
       type: 'refresh-recovered',
       attempt: claim.attempt.id,
       reason: `the journal of attempt ${id} holds the response; age ${clock.now() - claim.attempt.firstStartedAt} ms`,
     });
+    await withholdUnlessAllowed(context, claim);
     return true;
   }
   return false;
@@ -118,8 +119,9 @@ async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
   };
 }
 
-/** Records the second presentation before it happens, then presents. */
+/** Asks the gate, records the second presentation before it happens, then presents. */
 async function presentAgain(context: RotationContext, claim: Claim, reason: string): Promise<void> {
+  await allow(context, 'claim');
   const attempt: RefreshAttempt = {
     ...claim.attempt,
     id: randomId(),
@@ -132,8 +134,9 @@ async function presentAgain(context: RotationContext, claim: Claim, reason: stri
   if (!(await swapAttempt(context, claim.version, record, attempt.id))) return;
   const again: Claim = { version: claim.version + 1, record, attempt, claimedAtMs };
   const recovered = await settle(context, again, await present(context, again));
-  if (recovered !== undefined)
-    context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+  if (recovered === undefined) return;
+  context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+  await withholdUnlessAllowed(context, again);
 }
 
 async function bury(

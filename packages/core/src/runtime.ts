@@ -52,6 +52,8 @@ export interface Policy {
   readonly pauseExpiresMs: number;
   /** How long somebody's resumption may stand still before another process takes it over. */
   readonly claimWaitMs: number;
+  /** How long what is known of a task is believed without asking the store, should the news of a change be lost. */
+  readonly revalidateMs: number;
   /** How often background work is looked for. */
   readonly maintainMs: number;
 }

@@ -181,6 +181,12 @@ function resolve(runtime: Runtime, need: Need): ResolvedNeed {
       `startTask: requirements: scopes: expected scopes of ${need.name} (${resource.scopes.join(', ')}); got ${unknown.join(', ')}`,
       ['requirements'],
     );
+  // Nothing is not narrower than the grant: a request without scopes asks for all of it (RFC 6749 section 6).
+  if (need.scopes.length === 0 && provider.delegation === 'narrowedRefresh')
+    throw new ConfigurationError(
+      `startTask: requirements: scopes: expected at least one scope of ${need.name}, since its provider narrows by scope; got none`,
+      ['requirements'],
+    );
   return { ...need, resource, provider };
 }
 

@@ -8,12 +8,9 @@ const script = new URL('./store-process.ts', import.meta.url);
 export async function startProcess(
   task: 'increment' | 'writeForever' | 'tryToWrite' | 'watchOnly',
   path: string,
-  options: { readonly count?: number; readonly uid?: number } = {},
+  options: { readonly count?: number } = {},
 ): Promise<ChildProcess> {
-  const child = fork(script, [task, path, String(options.count ?? 0)], {
-    execArgv: [],
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-  });
+  const child = fork(script, [task, path, String(options.count ?? 0)], { execArgv: [] });
   onTestFinished(() => void child.kill('SIGKILL'));
   await nextMessage(child);
   return child;
