@@ -86,10 +86,13 @@ export class CallEntry {
         throw new AuthError('outcome_unknown', { reason: toolCallId });
       if (current?.status === 'unknown' && status === 'refused') return undefined;
       // Of two runs that resume this call, the one that reserved it may start it; the other finds it taken.
-      const taken = current?.status === 'started' || current?.status === 'resuming';
+      const isDone = current?.status === 'done' && current.match === match;
+      const taken = current?.status === 'started' || current?.status === 'resuming' || isDone;
       const mine = current?.holder === holder || (!resumed && !taken);
       if (!mine && status === 'started')
-        throw new AuthError('not_resumable', { reason: 'reserved by another run' });
+        throw new AuthError('not_resumable', {
+          reason: isDone ? 'the call is done' : 'reserved by another run',
+        });
       if (!mine && status === 'refused') return undefined;
       const again = status === 'started' || current === undefined ? 1 : 0;
       return {

@@ -54,6 +54,14 @@ interface ConnectionRecord {
 }
 
 const connectionLifetimeMs = 600_000;
+/** What is wrong with a callback that another issuer, or somebody in between, has made. Nobody has said no. */
+const misdirected: ReadonlySet<string> = new Set([
+  'duplicate_parameter',
+  'state_mismatch',
+  'issuer_missing',
+  'issuer_mismatch',
+  'nonce_mismatch',
+]);
 const text = z.string().min(1);
 const startSchema = z.strictObject({
   provider: text,
@@ -162,6 +170,11 @@ export class Connect {
       case 'granted':
         return this.#store(connection, outcome.tokens, issuedAt);
       case 'rejected':
+        if (misdirected.has(outcome.error))
+          return this.#refuse(
+            connection,
+            `it is not the answer to what was asked: ${outcome.error}`,
+          );
         return { status: 'denied', error: outcome.error };
       default:
         throw new AuthError(

@@ -118,7 +118,8 @@ function judge(
   const stopped = pause.reason.code === 'user_state';
   if (stopped && approver.id === task.principal.subject)
     return { because: 'a person who was stopped does not decide about it' };
-  if (pause.confirmedBy.some((earlier) => earlier.approver.id === approver.id))
+  const again = pause.confirmedBy.some((earlier) => earlier.approver.id === approver.id);
+  if (again && request.decision === 'resume')
     return { because: 'this person has confirmed already' };
   const missing = missingRoles(pause);
   // Anyone who could confirm may also say no.

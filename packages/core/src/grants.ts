@@ -23,18 +23,17 @@ export interface GrantSummary extends GrantReference {
   readonly death?: string;
 }
 
+/** What the rotation of every grant of a provider has in common. */
+type RotationParts = Omit<RotationContext, 'key' | 'gate' | 'closed' | 'audit' | 'index'>;
+
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
   readonly #runtime: () => Runtime;
-  readonly #rotation: (
-    provider: Provider,
-  ) => Omit<RotationContext, 'key' | 'gate' | 'audit' | 'index'>;
+  readonly #rotation: (provider: Provider) => RotationParts;
   readonly #sources = new Map<string, TokenSource>();
+  #closed = false;
 
-  constructor(
-    runtime: () => Runtime,
-    rotation: (provider: Provider) => Omit<RotationContext, 'key' | 'gate' | 'audit' | 'index'>,
-  ) {
+  constructor(runtime: () => Runtime, rotation: (provider: Provider) => RotationParts) {
     this.#runtime = runtime;
     this.#rotation = rotation;
   }
@@ -138,6 +137,7 @@ export class Grants {
       key,
       index: (record) => grantIndex(record, subject),
       gate: (moment) => runtime.userStates.check(principal, subject, moment),
+      closed: () => this.#closed,
       audit: (event) =>
         runtime.audit.record(
           grantStream(name),
@@ -155,6 +155,12 @@ export class Grants {
   /** @internal Resolves when no refresh of this process is under way. */
   async idle(): Promise<void> {
     await Promise.all([...this.#sources.values()].map((source) => source.idle()));
+  }
+
+  /** @internal Begins no further refresh, and resolves when none is under way: a pair that came later could not be stored. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.idle();
   }
 
   async #store(key: string, version: number, record: GrantRecord): Promise<boolean> {

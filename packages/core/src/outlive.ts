@@ -114,7 +114,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   async function close(): Promise<void> {
     await stopMaintaining();
     runtime.feed.close();
-    await runtime.grants.idle();
+    await runtime.grants.close();
     await runtime.audit.close();
   }
 

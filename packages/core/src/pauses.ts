@@ -1,6 +1,6 @@
 import { ConfigurationError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Pause, PauseReason } from './pause-record.ts';
+import type { ApproverRole, Pause, PauseReason } from './pause-record.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
@@ -38,7 +38,7 @@ export class Pauses {
    * has ended answers `undefined`.
    */
   async open(task: TaskRecord, reason: PauseReason, call: PausedCall): Promise<Pause | undefined> {
-    const requires = this.#runtime.policy.escalate({ reason, effect: call?.effect });
+    const requires = this.#approversFor(reason, call);
     const { moved, record } = await this.#tasks.move(task.id, 'pause', {
       pause: (current) => this.#pauseOf(current, { reason, requires, call }),
     });
@@ -61,6 +61,15 @@ export class Pauses {
           }),
     });
     return pause;
+  }
+
+  /** Who must confirm. A policy that fails must not cost the pause: then who runs the app decides. */
+  #approversFor(reason: PauseReason, call: PausedCall): readonly ApproverRole[] {
+    try {
+      return [...this.#runtime.policy.escalate({ reason, effect: call?.effect })];
+    } catch {
+      return ['operator'];
+    }
   }
 
   /**

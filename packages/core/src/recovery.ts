@@ -42,12 +42,17 @@ async function claimRecovery(
     owner: context.process,
     ...(journal === undefined ? {} : { journalHost: journal.host }),
     startedAt: clock.now(),
-    previous: [...lost.previous, lost.id],
+    previous: lineage(lost),
   };
   const claimedAtMs = clock.monotonicMs();
   const record = recovering(current.value, attempt);
   if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
   return { version: current.version + 1, record, attempt, claimedAtMs };
+}
+
+/** The attempts before the next one; the last of them only, since an outage may last for thousands. */
+function lineage({ previous, id }: RefreshAttempt): string[] {
+  return [...previous, id].slice(-64);
 }
 
 /** Rule a: a process on this disk received the response and died before it could store the pair. */
@@ -125,7 +130,7 @@ async function presentAgain(context: RotationContext, claim: Claim, reason: stri
   const attempt: RefreshAttempt = {
     ...claim.attempt,
     id: randomId(),
-    previous: [...claim.attempt.previous, claim.attempt.id],
+    previous: lineage(claim.attempt),
     startedAt: context.clock.now(),
     presentedAgain: true,
   };

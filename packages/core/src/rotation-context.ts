@@ -42,6 +42,8 @@ export interface RotationContext {
   readonly background: (work: Promise<void>) => void;
   readonly index: (record: GrantRecord) => RecordIndex;
   readonly gate: (moment: GateMoment) => Promise<Verdict>;
+  /** Whether the runtime is closed: its store may be next, so nothing is presented any more. */
+  readonly closed: () => boolean;
   readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
 }
 

@@ -13,6 +13,9 @@ import { eraseFromJournal } from './journaling.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
 
+/** No issuer keeps a grant waiting for longer, whatever it, or a proxy before it, asks for. */
+const longestRetryAfterMs = 3_600_000;
+
 /** Swaps, and after an error re-reads: finding one's own attempt means that the swap landed. */
 export async function swapAttempt(
   context: RotationContext,
@@ -147,7 +150,7 @@ export async function defer(
   await persist(context, claim, (record) =>
     deferred(record, {
       now,
-      retryAfterMs: retryAfterMs ?? backoffMs,
+      retryAfterMs: Math.min(retryAfterMs ?? backoffMs, longestRetryAfterMs),
       failures: failures + 1,
       kind,
       error,

@@ -75,12 +75,16 @@ export async function startTask(
   const taskId = randomId();
   const authorities: TaskAuthority[] = [];
   const delegated: { grant: string; authority: TaskAuthority }[] = [];
+  const granted: (ResolvedNeed & { readonly grantKey: string })[] = [];
   for (const need of needs) {
-    const { provider, resource, scopes, effects } = need;
-    const reference = { provider: provider.name, principal, account };
+    const reference = { provider: need.provider.name, principal, account };
     const grantKey = await runtime.grants.key(reference);
     const grant = await runtime.records.get<GrantRecord>(grantKey);
     assertGranted(grant?.value, need);
+    granted.push({ ...need, grantKey });
+  }
+  // Only now: a task that is refused leaves no delegation behind.
+  for (const { provider, resource, scopes, effects, grantKey } of granted) {
     const id = randomId();
     const { indicator } = resource;
     const slot = delegatedSlot(provider.delegation, { id, scopes, indicator });

@@ -141,6 +141,8 @@ export class TokenSource {
       const held = current.value.slots[slot.key];
       if (held !== undefined && this.#serves(held, rejected)) return held;
 
+      if (this.#context.closed())
+        throw new AuthError('cancelled', { detail: 'the runtime is closed' });
       const { state } = current.value;
       if (state.status === 'dead')
         throw new AuthError(
