@@ -57,7 +57,8 @@ describe('news that did not come', () => {
     await reached.opened;
     await task.pause('again');
     const polls = (): number =>
-      b.store.calls.filter(({ operation }) => operation === 'read').length;
+      b.store.calls.filter(({ operation, key }) => operation === 'read' && key === 'outlive:stops')
+        .length;
     const before = polls();
     await vi.waitFor(() => expect(polls()).toBeGreaterThan(before + 1), { timeout: 4000 });
     go.open();

@@ -179,7 +179,7 @@ describe('a file that cannot be used is refused and left as it is', () => {
 
 describe('a file that may not be written', () => {
   async function attempt(path: string): Promise<unknown> {
-    const child = await startProcess('tryToWrite', path);
+    const child = await startProcess('tryToWriteAsNobody', path);
     child.send('begin');
     return nextMessage(child);
   }

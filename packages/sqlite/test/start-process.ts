@@ -6,7 +6,7 @@ const script = new URL('./store-process.ts', import.meta.url);
 
 /** A process of its own that waits, ready, for a message to begin. Killed when the test is over. */
 export async function startProcess(
-  task: 'increment' | 'writeForever' | 'tryToWrite' | 'watchOnly',
+  task: 'increment' | 'writeForever' | 'tryToWrite' | 'tryToWriteAsNobody' | 'watchOnly',
   path: string,
   options: { readonly count?: number } = {},
 ): Promise<ChildProcess> {
