@@ -60,7 +60,6 @@ const tasks: Record<string, () => Promise<void>> = {
   writeForever,
   tryToWrite,
   tryToWriteAsNobody,
-  tryToWriteAsNobody,
   watchOnly,
 };
 
