@@ -154,6 +154,9 @@ export class Connect {
     if (!(await records.swap(key, found.version, null, { kind: 'connection' })))
       return refused('its state was used already');
     if (connection.expiresAt <= clock.now()) return refused('it came too late; start again');
+    // A host may differ behind a proxy; the path tells the callbacks of several issuers apart (RFC 9700 section 4.4).
+    if (url.pathname !== new URL(connection.redirectUri).pathname)
+      return this.#refuse(connection, 'it came back to another callback than it was sent to');
     if ((await this.#sessionHash(options.session)) !== connection.session)
       return this.#refuse(connection, 'it came back in another session than it was started in');
 

@@ -59,6 +59,12 @@ export class Grants {
           'grants.import: replace: expected true, since this principal has a living grant here',
           ['replace'],
         );
+      const known = before?.value.issuerSubject;
+      if (known !== undefined && (options.issuerSubject ?? known) !== known)
+        throw new ConfigurationError(
+          'grants.import: issuerSubject: expected the account that was connected before; got another one',
+          ['issuerSubject'],
+        );
       const record = importedGrant(options, before?.value, {
         slotKey,
         timing: {
@@ -113,7 +119,9 @@ export class Grants {
   /** @internal The canonical key of a grant's record. */
   async key(reference: GrantReference): Promise<string> {
     const { principal, provider, account } = reference;
-    const subject = await principalId(this.#runtime().keyedHash, principal);
+    const { keyedHash, installation } = this.#runtime();
+    await installation.check();
+    const subject = await principalId(keyedHash, principal);
     return recordKey('grant', principal.tenant, provider, subject, account ?? 'default');
   }
 
@@ -136,7 +144,10 @@ export class Grants {
       ...this.#rotation(provider),
       key,
       index: (record) => grantIndex(record, subject),
-      gate: (moment) => runtime.userStates.check(principal, subject, moment),
+      gate: (moment, options) => {
+        if (options?.afresh) runtime.userStates.distrust(subject);
+        return runtime.userStates.check(principal, subject, moment);
+      },
       closed: () => this.#closed,
       audit: (event) =>
         runtime.audit.record(

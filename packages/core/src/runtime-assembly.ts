@@ -9,6 +9,7 @@ import { defaultSendByMs } from './configuration-check.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
 import { Grants } from './grants.ts';
+import { Installation } from './installation.ts';
 import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
@@ -109,6 +110,7 @@ export function assembleRuntime(
     clock,
     random,
     keyedHash,
+    installation: new Installation(records, keyedHash),
     audit: createAudit({
       store,
       keyedHash,

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
 import type { Grants } from './grants.ts';
+import type { Installation } from './installation.ts';
 import type { Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { KeyedHash } from './keyed-hash.ts';
@@ -65,6 +66,7 @@ export interface Runtime {
   readonly clock: Clock;
   readonly random: () => number;
   readonly keyedHash: KeyedHash;
+  readonly installation: Installation;
   readonly audit: Audit;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly resources: ReadonlyMap<string, ProtectedResource>;

@@ -80,11 +80,27 @@ export async function settle(
         throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
       return undefined;
     case 'rejected':
+      await spareWhoWasStopped(context, claim, outcome.error);
       await die(context, claim, outcome);
       return undefined;
     case 'unknown':
       return doubt(context, claim, outcome);
   }
+}
+
+/**
+ * Many issuers answer `invalid_grant` for a person they have stopped and keep the grant. The gate's answer from
+ * before the request may be too old to know: asked again now, it tells a stopped person from a dead grant.
+ */
+async function spareWhoWasStopped(
+  context: RotationContext,
+  claim: Claim,
+  error: string,
+): Promise<void> {
+  const { state, source } = await context.gate('response', { afresh: true });
+  if (state === 'active') return;
+  await defer(context, claim, 'user_state', error, undefined);
+  throw new AuthError('user_state', { reason: state, detail: `${source} says ${state}` });
 }
 
 async function die(
