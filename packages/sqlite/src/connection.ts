@@ -4,6 +4,7 @@ import { StoreError } from '@outlive/core';
 import { openDatabase } from './open-database.ts';
 import { isBusy, storeErrorFrom } from './sqlite-error.ts';
 import { prepareStatements, type Statements } from './statements.ts';
+import { commitAlone, commitTogether, createWriteQueue, oldest } from './write-queue.ts';
 
 const firstDelayMs = 1;
 const longestDelayMs = 25;
@@ -26,7 +27,18 @@ export function createConnection(path: string, busyTimeoutMs: number): Connectio
   let database: DatabaseSync | undefined;
   let statements: Statements | undefined;
   let opening: Promise<Statements> | undefined;
-  let lastWrite: Promise<unknown> = Promise.resolve();
+  const writes = createWriteQueue(async (batch) => {
+    const ready = statements ?? (await open());
+    const together = (): boolean =>
+      database !== undefined && batch.length > 1 && commitTogether(database, ready, batch);
+    if (await patiently(together, oldest(batch))) return;
+    for (const write of batch)
+      try {
+        await patiently(() => commitAlone(ready, write), write.startedAt);
+      } catch (error) {
+        write.fail(error);
+      }
+  });
   let closing: Promise<void> | undefined;
 
   const assertOpen = (): void => {
@@ -80,22 +92,12 @@ export function createConnection(path: string, busyTimeoutMs: number): Connectio
       return patiently(() => operation(ready), performance.now());
     },
 
-    write(operation) {
-      const startedAt = performance.now();
-      // One at a time: a second writer of this process could only compete with the first for the same lock.
-      const result = lastWrite.then(async () => {
-        const ready = statements ?? (await open());
-        return patiently(() => operation(ready), startedAt);
-      });
-      // Only the order matters here; the caller holds `result` and hears of its failure.
-      lastWrite = result.catch(() => undefined);
-      return result;
-    },
+    write: (operation) => writes.add(operation),
 
     close() {
       closing ??= (async () => {
         // Whatever waits for a lock stops at its next attempt, having written nothing.
-        await Promise.allSettled([opening, lastWrite]);
+        await Promise.allSettled([opening, writes.idle()]);
         statements = undefined;
         if (database === undefined) return;
         try {
