@@ -1,12 +1,26 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+const ai6 = fileURLToPath(new URL('./packages/ai-sdk/node_modules/ai-6', import.meta.url));
 
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     restoreMocks: true,
     // A limit for what hangs, and not a measure: tests that start processes are slow on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { include: ['packages/*/src/**'] },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'all', include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        // The same tests on the oldest major of the framework that the adapter supports.
+        resolve: { alias: [{ find: /^ai$/, replacement: ai6 }] },
+        test: { name: 'ai-6', include: ['packages/ai-sdk/test/**/*.test.ts'] },
+      },
+    ],
   },
 });

@@ -1,4 +1,5 @@
 import { callTool, createScriptedModel, say } from '@outlive/testing';
+import * as ai from 'ai';
 import { generateText, type ModelMessage, streamText, tool } from 'ai';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -64,34 +65,38 @@ describe('the conversation of a paused run', () => {
     expect(resumed.status).toBe('completed');
   });
 
-  it('keeps the approval request that the SDK made for the call itself', async () => {
-    const executed: string[] = [];
-    const { readMail } = createTools(executed);
-    const tools = { ...createTools(executed), readMail };
-    const story = await refusing();
-    const outcome = await withTask(
-      story.task,
-      streamText,
-    )({
-      model: refusedRead(),
-      tools,
-      prompt: 'Hi.',
-      toolApproval: () => ({ type: 'approved' }),
-    });
-    await outcome.stream.consumeStream();
-    const { messages, pending } = stateOf({ outcome: await outcome.outcome, parts: [] });
-    const requests = messages.flatMap(({ role, content }) =>
-      role === 'assistant' && typeof content !== 'string'
-        ? content.filter(({ type }) => type === 'tool-approval-request')
-        : [],
-    );
-    expect(requests).toEqual([expect.objectContaining({ toolCallId: 'A' })]);
-    expect(pending).toMatchObject([
-      { approvalId: (requests[0] as { approvalId: string }).approvalId },
-    ]);
-    expect(pending[0]?.approvalId).not.toBe('auth_A');
-    expect(messages.some(({ role }) => role === 'tool')).toBe(false);
-  });
+  // ai 6 has no `toolApproval`: there the SDK makes no request of its own that could be kept.
+  it.runIf('isStepCount' in ai)(
+    'keeps the approval request that the SDK made for the call itself',
+    async () => {
+      const executed: string[] = [];
+      const { readMail } = createTools(executed);
+      const tools = { ...createTools(executed), readMail };
+      const story = await refusing();
+      const outcome = await withTask(
+        story.task,
+        streamText,
+      )({
+        model: refusedRead(),
+        tools,
+        prompt: 'Hi.',
+        toolApproval: () => ({ type: 'approved' }),
+      });
+      await outcome.stream.consumeStream();
+      const { messages, pending } = stateOf({ outcome: await outcome.outcome, parts: [] });
+      const requests = messages.flatMap(({ role, content }) =>
+        role === 'assistant' && typeof content !== 'string'
+          ? content.filter(({ type }) => type === 'tool-approval-request')
+          : [],
+      );
+      expect(requests).toEqual([expect.objectContaining({ toolCallId: 'A' })]);
+      expect(pending).toMatchObject([
+        { approvalId: (requests[0] as { approvalId: string }).approvalId },
+      ]);
+      expect(pending[0]?.approvalId).not.toBe('auth_A');
+      expect(messages.some(({ role }) => role === 'tool')).toBe(false);
+    },
+  );
 
   it('keeps the answers of an earlier call that had the same id', async () => {
     const story = await world.startStory();
