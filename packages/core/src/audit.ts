@@ -24,6 +24,11 @@ export function grantStream(grant: string): string {
   return `grant:${grant}`;
 }
 
+/** The stream of what gates said of one person, whichever tasks act for them. `principal` is the keyed hash. */
+export function subjectStream(principal: string): string {
+  return `subject:${principal}`;
+}
+
 /** Something that went wrong with the record itself. Nothing of it reaches the code that records. */
 export interface AuditProblem {
   /**

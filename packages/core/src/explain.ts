@@ -1,4 +1,4 @@
-import { type Audit, grantStream, taskStream } from './audit.ts';
+import { type Audit, grantStream, subjectStream, taskStream } from './audit.ts';
 import type { AuditEntry, ChainVerification } from './audit-chain.ts';
 import type { AuditEventType } from './audit-event.ts';
 import { explanationText } from './explain-text.ts';
@@ -19,13 +19,13 @@ export interface Explanation {
   readonly taskId: string;
   readonly status: ExplainedStatus;
   /**
-   * What happened to the task, and during its time to the grants it used: oldest first, each stream in its own
-   * order whatever the clocks of the processes that wrote it.
+   * What happened to the task, and during its time to the grants it used and to its person: oldest first, each
+   * stream in its own order whatever the clocks of the processes that wrote it.
    */
   readonly entries: readonly AuditEntry[];
   /** The same as a timeline to read: plain text, one line an entry. */
   readonly text: string;
-  /** One for the task's stream and one for each of its grants'. Whatever is not `ok` stands in `text` too. */
+  /** The task's stream first, then those of its grants and of its person. Whatever is not `ok` stands in `text` too. */
   readonly verified: readonly ChainVerification[];
 }
 
@@ -67,10 +67,39 @@ export async function explain(request: {
     );
     verified.push(await audit.verify(stream));
   }
+  for (const stream of new Set(
+    task.flatMap(({ principal }) => principal ?? []).map(subjectStream),
+  )) {
+    const verification = await audit.verify(stream);
+    if (verification.ok && verification.entries === 0) continue;
+    const entries = turnsOf(await readable(audit, stream));
+    streams.push(entries.filter(({ at }) => during(at, startedAt, endedAt)));
+    verified.push(verification);
+  }
 
   const entries = merged(streams);
   const text = explanationText({ taskId, status, entries, verified });
   return { taskId, status, entries, text, verified };
+}
+
+/**
+ * Whether the record of a task is as it was written: the first of its streams that is not, or the task's own.
+ *
+ * @throws {StoreError} when the store cannot be read.
+ */
+export async function verify(request: {
+  readonly audit: Audit;
+  readonly taskId: string;
+}): Promise<ChainVerification> {
+  const { verified } = await explain(request);
+  return verified.find(({ ok }) => !ok) ?? request.audit.verify(taskStream(request.taskId));
+}
+
+/** Every process records what the gate told it; a timeline tells a state once, and at first only if it is not good. */
+function turnsOf(entries: readonly AuditEntry[]): AuditEntry[] {
+  return entries.filter(
+    ({ outcome }, position) => outcome !== (entries[position - 1]?.outcome ?? 'active'),
+  );
 }
 
 async function readable(audit: Audit, stream: string): Promise<AuditEntry[]> {

@@ -1,10 +1,9 @@
-import { taskStream } from './audit.ts';
 import type { ChainVerification } from './audit-chain.ts';
 import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
-import { type Explanation, explain } from './explain.ts';
+import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
@@ -57,7 +56,7 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
 
   /** What happened in a task. */
   explain(taskId: string): Promise<Explanation>;
-  /** Whether a task's audit log is whole. */
+  /** Whether a task's audit log is whole, that of its grants and its person with it: the first stream that is not. */
   verify(taskId: string): Promise<ChainVerification>;
 
   /** Does the background work that is due. Call it from a scheduled job where no process stays up. */
@@ -135,10 +134,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     resume: (pauseId) => resumePause(context, pauseId),
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
-    async verify(taskId) {
-      await runtime.audit.flush();
-      return runtime.audit.verify(taskStream(taskId));
-    },
+    verify: (taskId) => verify({ audit: runtime.audit, taskId }),
     maintain: () => maintain(runtime, tasks, pauses),
     close,
     [Symbol.asyncDispose]: close,

@@ -1,4 +1,4 @@
-import { createAudit } from './audit.ts';
+import { createAudit, subjectStream } from './audit.ts';
 import { systemClock } from './clock.ts';
 import type {
   OutliveOptions,
@@ -70,7 +70,7 @@ export function assembleRuntime(
       principalId(keyedHash, principal)
         .then((id) => {
           runtime.audit.record(
-            `subject:${id}`,
+            subjectStream(id),
             stamped(runtime, {
               type: 'user-state-changed',
               principal: id,
