@@ -189,6 +189,20 @@ export function checkConfiguration(options: OutliveOptions): void {
           path: ['resources', resourceName, 'provider'],
           message: `expected one of ${Object.keys(value.providers).join(', ') || 'no providers'}`,
         });
+    for (const [providerName, { profile: behaviour, resourceIndicators }] of Object.entries(
+      value.providers,
+    )) {
+      if (behaviour?.accessTokenAfterRotation !== 'revoked' || resourceIndicators !== true)
+        continue;
+      const own = Object.values(value.resources).filter((one) => one.provider === providerName);
+      if (new Set(own.map(({ indicator, baseUrl }) => indicator ?? baseUrl)).size > 1)
+        context.addIssue({
+          code: 'custom',
+          path: ['providers', providerName, 'resourceIndicators'],
+          message:
+            'expected one resource indicator at most: where rotation kills earlier access tokens, resources with tokens of their own would end each other’s',
+        });
+    }
   });
   checked(complete, options, 'createOutlive');
 }

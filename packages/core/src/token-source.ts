@@ -44,13 +44,17 @@ export class TokenSource {
     this.#context = context;
   }
 
-  /** The slot's token if it can be handed out without waiting; a due one is refreshed in the background. */
+  /**
+   * The slot's token if it can be handed out without waiting. A due one is refreshed in the background, unless that
+   * would end the token that was just handed out: then callers wait once it is unusable.
+   */
   peek(slot: SlotSpec, now: number = this.#context.clock.now()): AccessTokenSlot | undefined {
     const held = this.#known?.value.slots[slot.key];
     if (held === undefined) return undefined;
     if (now < held.dueAt) return held;
     if (now >= held.unusableAt) return undefined;
-    this.#refreshInBackground(slot);
+    // Where a rotation ends the token in hand, rotating early would end it in the middle of other calls.
+    if (this.#context.profile.accessTokenAfterRotation === 'valid') this.#refreshInBackground(slot);
     return held;
   }
 

@@ -150,6 +150,27 @@ describe('a configuration that is wrong', () => {
     ]);
   });
 
+  it('has no tokens of their own for several resources where rotation kills earlier ones', () => {
+    const killing = {
+      ...provider,
+      resourceIndicators: true,
+      profile: { accessTokenAfterRotation: 'revoked' },
+    };
+    const one = { provider: 'p', baseUrl: 'https://api.example', scopes: ['read'] };
+    const options = (resources: unknown, p: unknown = killing): OutliveOptions =>
+      ({ ...withField('providers.p', p), resources }) as OutliveOptions;
+    const two = { api: one, other: { ...one, baseUrl: 'https://other.example' } };
+
+    expect(configurationErrorOf(() => createOutlive(options(two))).paths).toEqual([
+      'providers.p.resourceIndicators',
+    ]);
+    const sharing = { api: one, other: { ...two.other, indicator: one.baseUrl } };
+    expect(() => createOutlive(options(sharing))).not.toThrow();
+    expect(() =>
+      createOutlive(options(two, { ...killing, resourceIndicators: false })),
+    ).not.toThrow();
+  });
+
   it('is not refused when nothing is wrong with it', () => {
     expect(createOutlive(withField('policy', {})).resources).toEqual({
       api: { name: 'api', scopes: ['read'] },
