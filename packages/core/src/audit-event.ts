@@ -24,7 +24,6 @@ export type AuditEventType =
   | 'decision-made'
   | 'decision-refused'
   | 'pause-claimed'
-  | 'pause-consumed'
   | 'pause-expired'
   | 'escalation-sent'
   | 'delegation-minted'

@@ -119,6 +119,11 @@ export class CallEntry {
     this.#audit({ type: 'tool-call-settled', outcome, ...because });
   }
 
+  /** The resource refused a token; whether the next one helps is not known yet. */
+  noteRejected(generation: number): void {
+    this.#audit({ type: 'token-rejected', generation });
+  }
+
   /** The refusal holds, but its entry could not be written: the call cannot be resumed, which is the safe side. */
   noteUnwritten(error: unknown): void {
     this.#outcome ??= 'refused';

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { grantStream } from './audit.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
-import type { GrantReference } from './grant-import.ts';
+import type { GrantReference, ImportGrant } from './grant-import.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { GrantSummary } from './grants.ts';
 import type { TokenSet } from './issuer.ts';
@@ -206,7 +206,7 @@ export class Connect {
     const known = before?.value.issuerSubject;
     if (known !== undefined && tokens.subject !== known)
       return this.#refuse(connection, 'it is another account than the one that was connected');
-    const grant = await grants.import({
+    const granted: ImportGrant = {
       ...reference,
       tokens: {
         access_token: tokens.accessToken.reveal(),
@@ -220,7 +220,8 @@ export class Connect {
       ...(tokens.subject === undefined ? {} : { issuerSubject: tokens.subject }),
       issuedAt,
       replace: true,
-    });
+    };
+    const grant = await grants.take(granted, 'grant-connected');
     return { status: 'connected', grant };
   }
 

@@ -56,7 +56,6 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'decision-refused': (entry) =>
     `the word of ${entry.by ?? 'somebody'} was not accepted${because(entry)}`,
   'pause-claimed': () => 'a process took up the resumption',
-  'pause-consumed': () => 'the decision was carried out',
   'pause-expired': () => 'nobody decided in time',
   'escalation-sent': (entry) => `asked ${entry.outcome ?? 'for a decision'}${because(entry)}`,
 

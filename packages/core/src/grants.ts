@@ -26,6 +26,8 @@ export interface GrantSummary extends GrantReference {
 /** What the rotation of every grant of a provider has in common. */
 type RotationParts = Omit<RotationContext, 'key' | 'gate' | 'closed' | 'audit' | 'index'>;
 
+type Arrival = 'grant-imported' | 'grant-connected';
+
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
   readonly #runtime: () => Runtime;
@@ -45,6 +47,11 @@ export class Grants {
    * @throws {ConfigurationError} when a field is wrong, or a living grant would be replaced without `replace`.
    */
   async import(options: ImportGrant): Promise<GrantSummary> {
+    return this.take(options, 'grant-imported');
+  }
+
+  /** @internal Stores a grant, and records how it came. */
+  async take(options: ImportGrant, how: Arrival): Promise<GrantSummary> {
     checkImport(options);
     const runtime = this.#runtime();
     const provider = this.#provider(options.provider, 'grants.import: provider');
@@ -76,7 +83,7 @@ export class Grants {
       });
       const version = before?.version ?? (await runtime.records.version(key));
       if (await this.#store(key, version, record)) {
-        await this.#audit(key, record, 'grant-imported');
+        await this.#audit(key, record, how);
         return summary(record);
       }
     }
@@ -182,7 +189,7 @@ export class Grants {
     return stored;
   }
 
-  async #audit(key: string, record: GrantRecord, type: 'grant-imported'): Promise<void> {
+  async #audit(key: string, record: GrantRecord, type: Arrival): Promise<void> {
     const runtime = this.#runtime();
     const name = await this.auditName(key);
     runtime.audit.record(

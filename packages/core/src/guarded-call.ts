@@ -95,6 +95,7 @@ export class GuardedCall {
       renew: async (failed) => {
         // Refused so far, and not under way until there is another token.
         this.#sending -= 1;
+        this.#entry.noteRejected(failed.generation);
         try {
           const rejectedGeneration = failed.generation;
           return await guarded(authority.token(requirement, { rejectedGeneration }));

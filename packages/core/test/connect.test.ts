@@ -56,6 +56,8 @@ describe('connecting an account', () => {
     expect((await call.principal.fetch('items')).status).toBe(200);
     const again = await task.getAccessToken(reading, { rejectedGeneration: 0 });
     expect(again.generation).toBe(1);
+    await process.outlive.explain(task.id);
+    expect(world.events.map(({ type }) => type)).toContain('grant-connected');
   });
 
   it('asks with PKCE, a state and a nonce of its own each time, and no secret', async () => {

@@ -118,7 +118,7 @@ describe('an unusable access token', () => {
 
 describe('a token that a resource refuses', () => {
   it('is refreshed once, and the call is made again', async () => {
-    const { world, task, grantId } = await setUp();
+    const { world, process, task, grantId } = await setUp();
     await using _ = world;
     world.api.rejectNext(1);
     const call = task
@@ -128,6 +128,9 @@ describe('a token that a resource refuses', () => {
     expect((await call.principal.fetch('items')).status).toBe(200);
     expect(world.presented(grantId)).toEqual([1, 0]);
     expect(world.api.tokensSeen.size).toBe(2);
+    expect((await process.outlive.explain(task.id)).text).toContain(
+      'api refused the token of the grant (generation 0)',
+    );
   });
 
   it('costs one refresh however many calls were refused with it', async () => {
