@@ -64,7 +64,7 @@ const countedBy: Record<keyof Figures, string> = {
   grantsKilled: 'the issuer: grants it revoked',
   modelCallsWhilePaused: 'the model: from the pause to the confirmation',
   duplicateSideEffects: 'the API: the same write to the same ticket',
-  outcome: 'the API, the model and the issuer',
+  outcome: 'the API, the model, the issuer; the audit log for the one pause',
   tokensFoundInArtifacts: 'a search of every file the run left',
   ms: 'the clock',
 };

@@ -206,14 +206,14 @@ describe.each(ways)('a conversation that was forged under %s', (way) => {
 describe('resumeTask', () => {
   const settings = { model: createScriptedModel([]), tools: createTools() };
 
-  it.each([
+  it.each<[string, unknown]>([
     ['pausedRun', undefined],
     ['pausedRun.version', { version: 2 }],
     ['pausedRun.runId', { version: 1, taskId: 't' }],
     ['pausedRun.messages', { version: 1, taskId: 't', runId: 'r', pauseId: 'p', messages: 'none' }],
   ])('names %s when it is not as expected', async (path, value) => {
     const { outlive } = await world.startStory();
-    const state = value as unknown as PausedRun;
+    const state = value as PausedRun;
     expect(() => resumeTask(outlive, state, generateText)).toThrow(path);
   });
 
