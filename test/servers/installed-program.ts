@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { env, getuid } from 'node:process';
+import { getuid } from 'node:process';
 import { promisify } from 'node:util';
+import { environmentVariable } from './environment.ts';
 
 const run = promisify(execFile);
 
@@ -45,7 +46,7 @@ export async function installedProgram(program: ServerProgram): Promise<string> 
 }
 
 function findProgram({ names, patterns = [] }: ServerProgram): string | undefined {
-  const folders = [...(env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+  const folders = [...(environmentVariable('PATH') ?? '').split(delimiter), '/usr/sbin'];
   const onPath = names.flatMap((name) => folders.map((folder) => join(folder, name)));
   // Versions are numbers: 9 comes before 15.
   const elsewhere = patterns.flatMap((pattern) =>
@@ -78,11 +79,11 @@ async function installOnce({ debianPackage }: ServerProgram): Promise<void> {
       printf '#!/bin/sh\\nexit 101\\n' > "$policy"
       chmod 755 "$policy"
     fi
+    export DEBIAN_FRONTEND=noninteractive
     apt-get update
     apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$1"
   `;
   await run('flock', ['/tmp/outlive-test-install.lock', 'sh', '-c', script, 'sh', debianPackage], {
-    env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 2 ** 26,
   });
 }

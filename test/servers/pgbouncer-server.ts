@@ -31,8 +31,7 @@ export async function pgBouncer(
     program,
     ...user,
     async prepare(folder, port) {
-      if (user.uid !== undefined && user.gid !== undefined)
-        await chown(folder, user.uid, user.gid);
+      if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
       const { hostname, port: serverPort } = new URL(server.url);
       const all = {
         listen_addr: '127.0.0.1',

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { chown } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { env, getuid } from 'node:process';
+import { getuid } from 'node:process';
 import { promisify } from 'node:util';
+import { environmentVariable } from './environment.ts';
 import { installedProgram } from './installed-program.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
@@ -31,10 +32,8 @@ export interface ServerUser {
 
 /** The server that POSTGRES_URL names; without it, one of the tests' own. */
 export async function postgresServer(): Promise<PostgresServer> {
-  const url = env['POSTGRES_URL'];
-  return url === undefined || url === ''
-    ? ownPostgresServer()
-    : { url, stop: async () => undefined };
+  const url = environmentVariable('POSTGRES_URL');
+  return url === undefined ? ownPostgresServer() : { url, stop: async () => undefined };
 }
 
 /**
@@ -58,8 +57,7 @@ export async function ownPostgresServer(
     program,
     ...user,
     async prepare(folder) {
-      if (user.uid !== undefined && user.gid !== undefined)
-        await chown(folder, user.uid, user.gid);
+      if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
       const options = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'];
       await run(initdb, [...options, '--no-sync', '--pgdata', join(folder, 'data')], {
         cwd: folder,
@@ -98,7 +96,9 @@ export async function serverUser(): Promise<ServerUser> {
       // There is no such user here: the next one.
     }
   }
-  throw new Error('Postgres does not run as root, and this machine has no user postgres or nobody.');
+  throw new Error(
+    'Postgres does not run as root, and this machine has no user postgres or nobody.',
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { env } from 'node:process';
+import { environmentVariable } from './environment.ts';
 import { installedProgram } from './installed-program.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
@@ -19,8 +19,8 @@ export interface OwnRedisServer extends RedisServer {
 
 /** The server that REDIS_URL names; without it, one of the tests' own. */
 export async function redisServer(): Promise<RedisServer> {
-  const url = env['REDIS_URL'];
-  return url === undefined || url === '' ? ownRedisServer() : { url, stop: async () => undefined };
+  const url = environmentVariable('REDIS_URL');
+  return url === undefined ? ownRedisServer() : { url, stop: async () => undefined };
 }
 
 /**

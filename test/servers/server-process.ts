@@ -134,7 +134,8 @@ export async function freePort(): Promise<number> {
  * closes the pipe it reads from.
  */
 function startGuard(pid: number, folder: string): ChildProcess {
-  const script = 'cat > /dev/null; kill -KILL "$1"; sleep 1; rm -rf "$2" || { sleep 5; rm -rf "$2"; }';
+  const script =
+    'cat > /dev/null; kill -KILL "$1"; sleep 1; rm -rf "$2" || { sleep 5; rm -rf "$2"; }';
   const guard = spawn('sh', ['-c', script, 'sh', String(pid), folder], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
