@@ -44,7 +44,8 @@ export async function ownRedisServer(
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
       ...Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]),
     ],
-    isReady: async (port) => (await redisCommand(port, 'PING')).startsWith('+PONG'),
+    // A server that wants a password is up too.
+    isReady: async (port) => /^(\+PONG|-NOAUTH)/.test(await redisCommand(port, 'PING')),
   });
   return { url: `redis://127.0.0.1:${process.port}`, process, stop: () => process.stop() };
 }

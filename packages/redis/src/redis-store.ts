@@ -47,8 +47,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   let sweep: Promise<void> | undefined;
   const sweepEndedTasks = (): void => {
     if (endedRetentionMs === undefined) return;
-    sweep ??= session
-      .read((connection) => removeEndedTasks(connection, keys, endedRetentionMs))
+    sweep ??= removeEndedTasks(session.read, keys, endedRetentionMs)
       // Nothing is lost: what was not removed is found by the next sweep, and no caller waits for this one.
       .catch(() => undefined)
       .finally(() => {

@@ -1,7 +1,13 @@
 import { type RecordIndex, StoreError } from '@outlive/core';
 import type { Keyspace } from './keyspace.ts';
 import { indexArguments } from './records.ts';
-import { type Command, type RedisConnection, replyOf } from './redis-connection.ts';
+import {
+  type Command,
+  type Outcome,
+  type RedisConnection,
+  replyOf,
+  replyTo,
+} from './redis-connection.ts';
 import { replyCode } from './redis-error.ts';
 import { appendScript, compareAndSwapScript, type Script } from './scripts.ts';
 
@@ -40,19 +46,29 @@ export function createWriter(parts: {
   const waiting: Command = ['WAIT', String(requireReplicas), String(Math.ceil(waitMs))];
   let isUnsettled = false;
 
-  const wait = async (connection: RedisConnection, command: Command): Promise<unknown> => {
-    if (requireReplicas === 0) return replyOf((await connection.send([command]))[0]);
+  const confirmed = async (connection: RedisConnection, command: Command): Promise<unknown> => {
     // Together: on a new connection WAIT would have nothing to wait for, and agree at once.
     const [written, waited] = await connection.sendTogether([command, waiting]);
     try {
       const reply = replyOf(written);
       if (Number(reply) === 0) return reply;
-      if (Number(replyOf(waited)) < requireReplicas) throw tooFewReplicas(requireReplicas, waitMs);
-      isUnsettled = false;
-      return reply;
     } catch (error) {
       isUnsettled ||= replyCode(error) === undefined;
       throw error;
+    }
+    const missed = whyUnconfirmed(waited);
+    isUnsettled = missed !== undefined;
+    if (missed !== undefined) throw missed;
+    return replyOf(written);
+  };
+
+  /** An error of WAIT is not one of the write: the write happened, and must not be repeated. */
+  const whyUnconfirmed = (waited: Outcome | undefined): StoreError | undefined => {
+    try {
+      if (Number(replyOf(waited)) >= requireReplicas) return undefined;
+      return unconfirmed(requireReplicas, waitMs);
+    } catch (cause) {
+      return unconfirmed(requireReplicas, waitMs, cause);
     }
   };
 
@@ -61,12 +77,9 @@ export function createWriter(parts: {
     script: Script,
     rest: readonly string[],
   ): Promise<boolean> => {
-    try {
-      return Number(await wait(connection, ['EVALSHA', script.hash, ...rest])) === 1;
-    } catch (error) {
-      if (replyCode(error) !== 'NOSCRIPT') throw error;
-      return Number(await wait(connection, ['EVAL', script.text, ...rest])) === 1;
-    }
+    // In full where replicas are waited for: after a refusal (NOSCRIPT) WAIT would wait for nothing, and at length.
+    if (requireReplicas === 0) return Number(await runScript(connection, script, rest)) === 1;
+    return Number(await confirmed(connection, ['EVAL', script.text, ...rest])) === 1;
   };
 
   return {
@@ -86,29 +99,31 @@ export function createWriter(parts: {
 
     async settle(connection) {
       if (!isUnsettled) return;
-      await wait(connection, ['SET', keys.fence, '1']);
+      await confirmed(connection, ['SET', keys.fence, '1']);
     },
   };
 }
 
-function tooFewReplicas(count: number, waitMs: number): StoreError {
+function unconfirmed(count: number, waitMs: number, cause?: unknown): StoreError {
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
   return new StoreError(
     'unavailable',
-    `Fewer than ${count} replicas of Redis confirmed a write within ${waitMs} ms (requireReplicas). It is written, but a ` +
-      'failover may undo it: read again. Check the replicas.',
+    `Fewer than ${count} replicas of Redis confirmed a write within ${waitMs} ms (requireReplicas)${why}. It is written, ` +
+      'but a failover may undo it: read again. Check the replicas.',
+    { cause },
   );
 }
 
-/** The reply of a script that changes nothing that replicas would have to confirm. */
+/** Runs a script by its hash, and in full where the server does not know it. */
 export async function runScript(
   connection: RedisConnection,
   script: Script,
   rest: readonly string[],
 ): Promise<unknown> {
   try {
-    return replyOf((await connection.send([['EVALSHA', script.hash, ...rest]]))[0]);
+    return await replyTo(connection, ['EVALSHA', script.hash, ...rest]);
   } catch (error) {
     if (replyCode(error) !== 'NOSCRIPT') throw error;
-    return replyOf((await connection.send([['EVAL', script.text, ...rest]]))[0]);
+    return replyTo(connection, ['EVAL', script.text, ...rest]);
   }
 }

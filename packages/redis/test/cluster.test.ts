@@ -28,6 +28,19 @@ for (const [library, client] of Object.entries(clusterClientsOf))
     });
     for (const { name, run } of cases) it(name, run, 60_000);
 
+    it('waits for replicas of the master that has its slot', async () => {
+      const store = redisStore({
+        client: client(urls),
+        prefix: `test-${crypto.randomUUID()}`,
+        onWarning: () => undefined,
+        requireReplicas: 1,
+        timeoutMs: 2000,
+      });
+      // This cluster has no replicas.
+      await expect(store.append('log', 1, 'entry')).rejects.toThrow(/Fewer than 1 replicas/);
+      await store.close();
+    });
+
     it('looks at the settings of the server that has its slot, and finds nothing to warn of', async () => {
       const warnings: string[] = [];
       for (let at = 0; at < 6; at += 1) {
@@ -37,4 +50,36 @@ for (const [library, client] of Object.entries(clusterClientsOf))
       }
       expect(warnings).toEqual([]);
     });
+
+    it('loses no acknowledged write, and repeats none, when a server of it is killed', async () => {
+      const prefix = `test-${crypto.randomUUID()}`;
+      const store = open(prefix);
+      const acknowledged = new Map<number, string>();
+      let at = 0;
+      const appendUntil = async (count: number): Promise<void> => {
+        for (; acknowledged.size < count; at += 1) {
+          const next = ((await store.last('log'))?.sequence ?? 0) + 1;
+          const value = `entry ${at}`;
+          if (await store.append('log', next, value)) acknowledged.set(next, value);
+        }
+      };
+      const surelyAppend = async (count: number): Promise<void> => {
+        while (acknowledged.size < count)
+          await appendUntil(count).catch((error: unknown) => {
+            at += 1;
+            expect(error).toMatchObject({ code: 'unavailable' });
+          });
+      };
+      await surelyAppend(10);
+      for (const { process } of cluster.servers) {
+        const appending = surelyAppend(acknowledged.size + 200);
+        await process.restart('SIGKILL');
+        await appending;
+      }
+      const entries = new Map<number, string>();
+      for await (const { sequence, value } of store.read('log', 1)) entries.set(sequence, value);
+      await store.close();
+      for (const [sequence, value] of acknowledged) expect(entries.get(sequence)).toBe(value);
+      expect(new Set(entries.values()).size).toBe(entries.size);
+    }, 60_000);
   });
