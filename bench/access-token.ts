@@ -1,7 +1,7 @@
 import { type Batch, type Ratio, race, ratio, type Timing } from './measure.ts';
-import { createBadgatewayFetch, createGoogleClient, type PeerSetup } from './peers.ts';
+import { createBadgatewayFetch, createGoogleClient } from './peers.ts';
 import { atMost, type Figure, ratioAtMost, type Section } from './report.ts';
-import { accessToken, startBenchTask } from './task.ts';
+import { freshTokens, idleIssuer, startBenchTask } from './task.ts';
 
 type Contender = (typeof contenderNames)[number];
 
@@ -15,24 +15,15 @@ const contenderNames = [
 ] as const;
 
 const length = { rounds: 201, operations: 5000, warmUpRounds: 20 };
-const hourSeconds = 3600;
 
 /** A fresh token from the runtime, from the caches of peers, and from a variable. */
 export async function measureAccessToken(): Promise<readonly Section[]> {
   await using bench = await startBenchTask();
   const { task, read } = bench;
-  const setup: PeerSetup = {
-    issuer: 'http://127.0.0.1:9',
-    tokens: {
-      access_token: accessToken,
-      refresh_token: 'r'.repeat(43),
-      token_type: 'Bearer',
-      expires_in: hourSeconds,
-    },
-  };
+  const setup = { issuer: idleIssuer, tokens: freshTokens };
   const google = createGoogleClient(setup, 60_000);
   const badgateway = createBadgatewayFetch(setup);
-  const variable = accessToken;
+  const variable = freshTokens.access_token;
   const bare = async (): Promise<string> => variable;
 
   // Every contender has loops of its own: a loop that they shared would be compiled for all of them at once.

@@ -11,7 +11,7 @@ const machine = describeMachine();
 const sections = [
   ...(await measureAccessToken()),
   await measurePrincipalFetch(),
-  await measureLedgerWrite(),
+  ...(await measureLedgerWrite()),
   await measureRefreshWaits(),
 ];
 publish({ benchmark: 'hot', machine, sections }, output);

@@ -25,6 +25,8 @@ export interface RaceLength {
   readonly operations: number;
   /** Rounds before the first that counts. */
   readonly warmUpRounds: number;
+  /** What has to be over before the next batch begins, so that nobody pays for what another one left behind. Not timed. */
+  readonly between?: () => Promise<unknown>;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface RaceLength {
  */
 export async function race<Name extends string>(
   contenders: Readonly<Record<Name, Batch>>,
-  { rounds, operations, warmUpRounds }: RaceLength,
+  { rounds, operations, warmUpRounds, between }: RaceLength,
 ): Promise<Record<Name, Timing>> {
   const names = Object.keys(contenders) as Name[];
   const times = {} as Record<Name, number[]>;
@@ -43,6 +45,7 @@ export async function race<Name extends string>(
     for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       // Timers and sockets get their turn here: the runtime listens for pauses while it is measured, as in an app.
       await setImmediate();
+      await between?.();
       const startedAt = performance.now();
       await contenders[name](operations);
       const tookMs = performance.now() - startedAt;

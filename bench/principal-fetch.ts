@@ -1,12 +1,12 @@
-import type { Task } from '@outlive/core';
+import type { GuardedCall } from '@outlive/core';
 import type { ApiReady } from './api-process.ts';
 import { startChild } from './child.ts';
-import { race, ratio } from './measure.ts';
+import { type Ratio, race, ratio } from './measure.ts';
 import { createBadgatewayFetch, createGoogleClient } from './peers.ts';
 import { ratioAtMost, type Section } from './report.ts';
-import { accessToken, startBenchTask } from './task.ts';
+import { freshTokens, idleIssuer, startBenchTask } from './task.ts';
 
-const length = { rounds: 4001, operations: 1, warmUpRounds: 30 };
+const length = { rounds: 1001, operations: 5, warmUpRounds: 30 };
 
 /** Reads through a principal's `fetch`, through peers, and through a `fetch` that knows the token. */
 export async function measurePrincipalFetch(): Promise<Section> {
@@ -14,24 +14,15 @@ export async function measurePrincipalFetch(): Promise<Section> {
   const url = `${api.ready.url}invoices`;
   await using bench = await startBenchTask({ baseUrl: api.ready.url });
   const { task, read } = bench;
-  const setup = {
-    issuer: 'http://127.0.0.1:9',
-    tokens: {
-      access_token: accessToken,
-      refresh_token: 'r'.repeat(43),
-      token_type: 'Bearer',
-      expires_in: 3600,
-    },
-  };
+  const setup = { issuer: idleIssuer, tokens: freshTokens };
   const google = createGoogleClient(setup, 60_000);
   const badgateway = createBadgatewayFetch(setup);
-  const init = { headers: { authorization: `Bearer ${accessToken}` } };
-  const { principal } = readCall(task);
-
-  function readCall(of: Task): ReturnType<ReturnType<Task['startRun']>['call']> {
-    const invocation = { requirement: read, toolName: 'list', toolCallId: 'c1', input: {} };
-    return of.startRun().call(invocation);
-  }
+  const init = { headers: { authorization: `Bearer ${freshTokens.access_token}` } };
+  const bind = (): GuardedCall =>
+    task
+      .startRun()
+      .call({ requirement: read, toolName: 'list', toolCallId: 'c1', input: { page: 1 } });
+  const { principal } = bind();
 
   const times = await race(
     {
@@ -44,7 +35,7 @@ export async function measurePrincipalFetch(): Promise<Section> {
       },
       async call(operations) {
         for (let at = 0; at < operations; at += 1) {
-          const call = readCall(task);
+          const call = bind();
           await (await call.principal.fetch('invoices')).arrayBuffer();
           await call.settle({ ok: true });
         }
@@ -64,7 +55,7 @@ export async function measurePrincipalFetch(): Promise<Section> {
     value: times[name].medianNs / 1000,
     unit: 'µs',
   });
-  const toBare = (name: keyof typeof times): ReturnType<typeof ratio> & { to: string } => ({
+  const toBare = (name: keyof typeof times): Ratio & { to: string } => ({
     ...ratio(times[name], times.bare),
     to: 'bare fetch',
   });

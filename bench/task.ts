@@ -1,13 +1,14 @@
 import {
+  type AuditEvent,
   alwaysActive,
   createOutlive,
-  type ImportedTokens,
   type KeysConfiguration,
   memoryStore,
   type Requirement,
   type Store,
   type Task,
 } from '@outlive/core';
+import type { SeededTokens } from './issuer-process.ts';
 
 /** A task as an app has it, with a grant that was imported. */
 export interface BenchTask extends AsyncDisposable {
@@ -19,19 +20,30 @@ export interface BenchTask extends AsyncDisposable {
 /** What a benchmark may want otherwise. */
 export interface BenchTaskOptions {
   readonly store?: Store;
-  /** Issuer URL; nobody is there unless the benchmark refreshes. */
+  /** Default: {@link idleIssuer}. */
   readonly issuer?: string;
   readonly baseUrl?: string;
-  /** Default: tokens of one hour. */
-  readonly tokens?: ImportedTokens;
+  /** Default: {@link freshTokens}. */
+  readonly tokens?: SeededTokens;
   /** What token requests go through. */
   readonly issuerFetch?: typeof globalThis.fetch;
+  /** Hears of every event once it is in the audit log. */
+  readonly audited?: (event: AuditEvent) => void;
 }
 
-/** The access token of grants that are not refreshed. Of a usual length. */
-export const accessToken: string = 'a'.repeat(43);
-
 const hourSeconds = 3600;
+
+/** The tokens of grants that are not refreshed, of a usual length. */
+export const freshTokens: SeededTokens = {
+  access_token: 'a'.repeat(43),
+  refresh_token: 'r'.repeat(43),
+  token_type: 'Bearer',
+  expires_in: hourSeconds,
+};
+
+/** The issuer of grants that are not refreshed: nobody is there. */
+export const idleIssuer = 'http://127.0.0.1:9';
+
 const keys: KeysConfiguration = {
   current: 'bench',
   ring: { bench: new Uint8Array(32).fill(1) },
@@ -40,13 +52,14 @@ const keys: KeysConfiguration = {
 
 /** Starts a task with the runtime's defaults: sealed records, a gate, the stop feed, the audit log. */
 export async function startBenchTask(options: BenchTaskOptions = {}): Promise<BenchTask> {
-  const { store = memoryStore(), baseUrl = 'http://127.0.0.1:9/', issuerFetch } = options;
+  const { store = memoryStore(), issuer = idleIssuer, tokens = freshTokens } = options;
+  const { baseUrl = 'http://127.0.0.1:9/', issuerFetch, audited } = options;
   const outlive = createOutlive({
     store,
     keys,
     providers: {
       issuer: {
-        issuer: options.issuer ?? 'http://127.0.0.1:9',
+        issuer,
         clientId: 'basic',
         clientSecret: 'secret',
         ...(issuerFetch === undefined ? {} : { fetch: issuerFetch }),
@@ -54,18 +67,10 @@ export async function startBenchTask(options: BenchTaskOptions = {}): Promise<Be
     },
     resources: { billing: { provider: 'issuer', baseUrl, scopes: ['read', 'write'] } },
     gate: alwaysActive,
+    ...(audited === undefined ? {} : { audit: { sinks: [{ name: 'bench', write: audited }] } }),
   });
   const principal = { subject: 'alice' };
-  await outlive.grants.import({
-    provider: 'issuer',
-    principal,
-    tokens: options.tokens ?? {
-      access_token: accessToken,
-      refresh_token: 'r'.repeat(43),
-      token_type: 'Bearer',
-      expires_in: hourSeconds,
-    },
-  });
+  await outlive.grants.import({ provider: 'issuer', principal, tokens });
   const { billing } = outlive.resources;
   const read: Requirement = { resource: billing, scopes: ['read'], effect: 'read' };
   const write: Requirement = { resource: billing, scopes: ['write'], effect: 'reversible' };

@@ -1,7 +1,8 @@
-// Typechecks every ```ts fence of the Markdown files against the source, so that the documentation cannot rot.
-// A fence marked ```ts continued goes on with the fence before it on the same page.
+// Typechecks every ```ts fence of the Markdown files against the source, and follows their links to files, so that the
+// documentation cannot rot. A fence marked ```ts continued goes on with the fence before it on the same page.
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** Under `test`, which depends on everything that an example imports; a dot keeps it out of all other checks. */
 const folder = 'test/.docs';
@@ -17,8 +18,7 @@ interface Fence {
   readonly code: string;
 }
 
-function fencesOf(page: string): Fence[] {
-  const text = readFileSync(page, 'utf8');
+function fencesOf(text: string): Fence[] {
   return [...text.matchAll(/^```(?:ts|typescript)(?<mark>[^\n]*)\n(?<code>.*?)^```/gms)].map(
     ({ index, groups }) => ({
       line: text.slice(0, index).split('\n').length + 1,
@@ -41,15 +41,29 @@ function modulesOf(fences: readonly Fence[]): { readonly line: number; readonly 
   return modules;
 }
 
+/** Links to files that are not there. */
+function brokenLinks(page: string, text: string): string[] {
+  const targets = [...text.matchAll(/\]\((?!\w+:)(?<target>[^)#\s]+)/g)].map(
+    ({ groups }) => groups?.['target'] ?? '',
+  );
+  return targets
+    .filter((target) => !existsSync(join(dirname(page), target)))
+    .map((target) => `${page}: no file ${target}`);
+}
+
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 let examples = 0;
+const broken: string[] = [];
 for (const page of pages) {
-  for (const { line, text } of modulesOf(fencesOf(page))) {
+  const content = readFileSync(page, 'utf8');
+  broken.push(...brokenLinks(page, content));
+  for (const { line, text } of modulesOf(fencesOf(content))) {
     writeFileSync(`${folder}/${page.replaceAll('/', '__')}.L${line}.ts`, `${text}export {};\n`);
     examples += 1;
   }
 }
+for (const link of broken) console.error(link);
 writeFileSync(
   `${folder}/tsconfig.json`,
   JSON.stringify({
@@ -60,4 +74,4 @@ writeFileSync(
 );
 const { status } = spawnSync('tsc', ['-p', folder], { stdio: 'inherit' });
 if (status === 0) console.log(`${examples} examples on ${pages.length} pages compile`);
-else process.exitCode = 1;
+if (status !== 0 || broken.length > 0) process.exitCode = 1;

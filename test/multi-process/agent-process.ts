@@ -1,11 +1,14 @@
 // Run by the tests as a process of its own: one runtime on the shared store, driven by messages.
 import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
+import { dirname } from 'node:path';
 import { sqliteStore } from '@outlive/sqlite';
 import { createCommands } from './agent-commands.ts';
 import type { CommandMessage, ProcessMessage } from './agent-messages.ts';
 import { createAgentRuntime } from './agent-runtime.ts';
 import type { AgentEvent, AgentSetup, HoldPoint } from './agent-setup.ts';
 import { errorReport } from './error-report.ts';
+import { folderJournal } from './folder-journal.ts';
 import { shiftableClock } from './shiftable-clock.ts';
 import { watchedStore } from './watched-store.ts';
 
@@ -42,6 +45,7 @@ const clock = shiftableClock(setup.clockAheadMs ?? 0);
 const outlive = createAgentRuntime(setup, {
   store,
   clock,
+  ...(setup.journal === true ? { journal: folderJournal(dirname(setup.storePath)) } : {}),
   async fetch(input, init) {
     const response = await fetch(input, init);
     if (response.status === 401) unauthorized += 1;
@@ -66,4 +70,6 @@ process.on('message', async (message: CommandMessage) => {
     say({ id, error: errorReport(error) });
   }
 });
+// Now, since most of these processes do not live to see an orderly exit.
+flushCompileCache();
 say({ event: 'ready' });

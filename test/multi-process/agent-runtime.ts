@@ -1,10 +1,11 @@
-import { type Clock, createOutlive, type Outlive, type Store } from '@outlive/core';
+import { type Clock, createOutlive, type Journal, type Outlive, type Store } from '@outlive/core';
 import type { AgentSetup } from './agent-setup.ts';
 
 /** What a process brings of its own. */
 export interface AgentParts {
   readonly store: Store;
   readonly clock?: Clock;
+  readonly journal?: Journal;
   readonly fetch?: typeof globalThis.fetch;
 }
 

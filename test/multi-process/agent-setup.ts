@@ -20,6 +20,8 @@ export interface AgentSetup {
   /** How far the wall clock of the process is ahead, ms. */
   readonly clockAheadMs?: number;
   readonly holdAt?: HoldPoint;
+  /** Whether responses are kept in a journal from the moment they arrive. */
+  readonly journal?: boolean;
 }
 
 /** What a process says without being asked. */

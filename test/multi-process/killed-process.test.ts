@@ -69,6 +69,23 @@ describe('a process killed between the response and the write', () => {
     await expectPairLost(world, others, id);
   }, 60_000);
 
+  it('loses nothing when it has kept the response in a journal', async () => {
+    const world = await createWorld({ policy });
+    const { id } = await world.startTask();
+    const victim = await world.startAgent({ holdAt: 'settling', journal: true });
+    const others = await world.startAgents(2, { journal: true });
+
+    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
+    await victim.event('settling');
+    await victim.kill();
+    await lost;
+    const answers = await Promise.all(others.map((agent) => agent.call('token', id)));
+
+    expect(answers).toEqual(others.map(() => ({ status: 'served', generation: 1 })));
+    expect(world.presentations()).toEqual([1, 0]);
+    expect(await others[0]?.call('read', id)).toMatchObject({ httpStatus: 200 });
+  }, 60_000);
+
   it('is presented once more, and never again, where nothing can be asked', async () => {
     const world = await createWorld({ policy });
     const { id } = await world.startTask();

@@ -72,6 +72,20 @@ it('a process with the wrong keys says so, asks the issuer nothing and overwrite
   expect(await right.call('token', id)).toEqual({ status: 'served', generation: 1 });
 }, 60_000);
 
+it('a process with another hash key says so, and finds no grant missing', async () => {
+  const world = await createWorld();
+  await world.startTask();
+  const { current, ring } = world.setup.keys;
+  const before = recordsOf(world);
+
+  const agent = await world.startAgent({ keys: { current, ring, hash: randomBytes(32) } });
+  const wrongKey = { report: { name: 'ConfigurationError' } };
+  await expect(agent.call('startTask')).rejects.toMatchObject(wrongKey);
+  await expect(agent.call('importGrant', 'another-refresh-token')).rejects.toMatchObject(wrongKey);
+
+  expect(recordsOf(world)).toEqual(before);
+}, 60_000);
+
 it('a new key opens what the old one in its ring has sealed, and seals what is written from then on', async () => {
   const world = await createWorld();
   const { id } = await world.startTask();

@@ -73,6 +73,18 @@ describe('a payment whose process was killed when the API had made it', () => {
   }, 60_000);
 });
 
+it('a run goes on in one process as soon as another has resumed its task', async () => {
+  const world = await createWorld({ policy: { stopPollMs: 500 } });
+  const [first, second] = await Promise.all([world.startAgent(), world.startAgent()]);
+  const paused = await pausedPayment(world, first);
+  const pauseId = await pauseIdOf(world, paused);
+  await world.approve(pauseId);
+
+  expect(await second.call('resume', pauseId)).toBe('resumed');
+  expect(await first.call('payAgain', paused)).toMatchObject({ status: 'answered' });
+  expect(world.payments).toHaveLength(1);
+}, 60_000);
+
 it('of processes that resume the same run at the same instant one makes the payment', async () => {
   const world = await createWorld();
   const agents = await world.startAgents(3);

@@ -41,8 +41,12 @@ const causes: readonly Cause[] = [
   {
     name: 'the user is disabled, and nobody tells but the API',
     code: 'user_state',
-    happen: ({ issuer }) => void (issuer.user(principal.subject).active = false),
-    repair: ({ issuer }) => void (issuer.user(principal.subject).active = true),
+    happen({ issuer }) {
+      issuer.user(principal.subject).active = false;
+    },
+    repair({ issuer }) {
+      issuer.user(principal.subject).active = true;
+    },
   },
   {
     name: 'the account is disconnected at the issuer, and connected anew',
@@ -60,8 +64,12 @@ const causes: readonly Cause[] = [
   {
     name: 'the API wants a stronger sign-in (RFC 9470), and gets it',
     code: 'step_up_required',
-    happen: ({ api }) => void (api.requireStepUp = { acrValues: ['urn:mfa'], maxAge: 60 }),
-    repair: ({ api }) => void (api.requireStepUp = undefined),
+    happen({ api }) {
+      api.requireStepUp = { acrValues: ['urn:mfa'], maxAge: 60 };
+    },
+    repair({ api }) {
+      api.requireStepUp = undefined;
+    },
   },
   {
     name: 'the API refuses the token and the refreshed one too, and comes to its senses',

@@ -23,6 +23,8 @@ export interface ResumeReport extends NeutralRun {
   readonly outcome: NeutralOutcome & { readonly error?: string };
   /** The calls its tools ran, as `tool:id`. */
   readonly executed: readonly string[];
+  /** Everything that the run left behind in that process, dumped. */
+  readonly dumped: string;
 }
 
 /** A run that was resumed elsewhere, and what its process printed. */
@@ -38,7 +40,8 @@ const script = new URL('./resume-process.ts', import.meta.url);
  * @throws {Error} with what the process printed when it ends without an answer.
  */
 export async function resumeElsewhere(order: ResumeOrder): Promise<ElsewhereRun> {
-  const child = fork(script, { execArgv: [], silent: true });
+  // A process that hangs is ended, so that what it printed can be told.
+  const child = fork(script, { execArgv: [], silent: true, timeout: 20_000 });
   let report: ResumeReport | undefined;
   child.on('message', (message: string) => {
     report = JSON.parse(message);

@@ -5,7 +5,7 @@ import type { AdapterModule } from './adapter-under-test.ts';
 import { createTools } from './billing-tools.ts';
 import type { ResumeOrder, ResumeReport } from './resume-elsewhere.ts';
 import { openRuntime } from './scenario-runtime.ts';
-import { leftBehind } from './secrets.ts';
+import { json, leftBehind } from './secrets.ts';
 
 // A process whose parent is gone has nobody to work for.
 process.once('disconnect', () => process.exit());
@@ -21,19 +21,20 @@ const tools = createTools({
   },
 });
 
-const { createAdapter } = (await import(order.adapter.module)) as AdapterModule;
-await using runtime = openRuntime(order.setup);
-const { model, decline } = order;
-const run = await createAdapter(order.adapter.name).resume(runtime.outlive, order.state, {
-  tools,
-  model,
-  decline,
-});
-const { error, ...outcome } = run.outcome;
-const report: ResumeReport = {
-  outcome: { ...outcome, ...(error === undefined ? {} : { error: String(error) }) },
-  prompts: run.prompts,
-  executed,
-  traces: [leftBehind(run), ...handles],
-};
-process.send?.(JSON.stringify(report));
+async function resume(): Promise<ResumeReport> {
+  const { createAdapter } = (await import(order.adapter.module)) as AdapterModule;
+  await using runtime = openRuntime(order.setup);
+  const { state, model, decline } = order;
+  const adapter = createAdapter(order.adapter.name);
+  const run = await adapter.resume(runtime.outlive, state, { tools, model, decline });
+  const { error, ...outcome } = run.outcome;
+  return {
+    outcome: { ...outcome, ...(error === undefined ? {} : { error: String(error) }) },
+    prompts: run.prompts,
+    executed,
+    traces: [json(run.traces)],
+    dumped: [leftBehind(run), ...handles].join('\n'),
+  };
+}
+
+process.send?.(JSON.stringify(await resume()), () => process.disconnect());

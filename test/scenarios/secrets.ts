@@ -39,7 +39,7 @@ export function secretsIn(text: string | Buffer, secrets: readonly string[]): re
 }
 
 /** JSON of what may hold circles, which frameworks' results do. */
-function json(value: unknown): string {
+export function json(value: unknown): string {
   const above: object[] = [];
   const text = JSON.stringify(value, function (this: object, _key, item: unknown) {
     if (typeof item === 'bigint') return String(item);

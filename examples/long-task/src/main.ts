@@ -8,10 +8,10 @@ import { startWorld } from './world.ts';
 
 const headline = {
   outlive:
-    'A support agent works through 40 steps in two processes that share one SQLite store. Access tokens live\n' +
-    '3 seconds, refresh tokens work once. In the middle of it the employee it works for is offboarded.',
+    'A support agent works through 40 steps in two processes that share one SQLite store, with access tokens\n' +
+    'that live 3 seconds and refresh tokens that work once, until the employee it works for is offboarded.',
   naive:
-    'The same 40 steps, issuer, API and model, without Outlive: two processes share a token.json and refresh\n' +
+    'The same 40 steps, issuer, API and model without Outlive: two processes share a token.json, and refresh\n' +
     'when they see a 401.',
 };
 const usage = `usage: pnpm demo [--naive] [--json] [--keep]
@@ -21,16 +21,19 @@ const usage = `usage: pnpm demo [--naive] [--json] [--keep]
   --keep   keep the files of the run
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    naive: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const flags = readFlags();
 if (flags.help) process.stdout.write(usage);
 else process.exitCode = (await run()) ? 0 : 1;
+
+function readFlags() {
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ options: { naive: flag, json: flag, keep: flag, help: flag } }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 /** Runs the demo. Answers whether every figure is what the README promises. */
 async function run(): Promise<boolean> {

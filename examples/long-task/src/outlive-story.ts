@@ -4,7 +4,14 @@ import type { Pause, Task } from '@outlive/core';
 import { queues } from './job.ts';
 import type { RuntimeSettings } from './messages.ts';
 import { admin, employee, openRuntime } from './runtime.ts';
-import { countFigures, outcomeOf, progressOf, type Stage, type TeamMember } from './story.ts';
+import {
+  allGone,
+  countFigures,
+  outcomeOf,
+  progressOf,
+  type Stage,
+  type TeamMember,
+} from './story.ts';
 import { condensed } from './timeline.ts';
 import { requirements } from './tools.ts';
 import type { WorkerEnd } from './worker-pool.ts';
@@ -71,10 +78,6 @@ function fork({ workers }: Stage): TeamMember[] {
   return queues.map((queue) => ({ queue, worker: workers.fork('worker.ts') }));
 }
 
-async function allGone(team: readonly TeamMember[]): Promise<void> {
-  await Promise.all(team.map(({ worker }) => worker.gone));
-}
-
 /** Sets both workers to work. Resolves when their agent loops have ended. */
 function work(
   { world }: Stage,
@@ -108,9 +111,9 @@ async function workUntilPaused(
     isOver = true;
   });
   const [paused, ends] = await Promise.all([offboard(stage, runtime, () => isOver), ended]);
-  if (paused === undefined) throw new Error('the workers ended, and no pause is in the store');
   await allGone(team);
   const statuses = ends.map(({ queue, status }) => `${queue}: ${status}`).join(', ');
+  if (paused === undefined) throw new Error(`no pause is in the store, and yet (${statuses})`);
   terminal.beat(`            both agent loops have stopped (${statuses}), both processes are gone`);
   return paused;
 }

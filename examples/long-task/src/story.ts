@@ -20,6 +20,11 @@ export interface TeamMember {
   readonly worker: Worker;
 }
 
+/** Resolves when the processes of a team have ended. */
+export async function allGone(team: readonly TeamMember[]): Promise<void> {
+  await Promise.all(team.map(({ worker }) => worker.gone));
+}
+
 /** What the live display shows of a stage. */
 export function progressOf({ world }: Stage, team: readonly TeamMember[]): Progress {
   return {

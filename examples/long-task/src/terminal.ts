@@ -41,23 +41,17 @@ export function createTerminal(): Terminal {
   let drawn = 0;
   let told = '';
 
-  function erase(): void {
-    if (drawn > 0) stdout.write(`\x1b[${drawn}A\x1b[0J`);
-    drawn = 0;
-  }
-
-  function draw(): void {
-    if (!live || !progress) return;
-    const lines = display(progress);
-    stdout.write(`${lines.join('\n')}\n`);
-    drawn = lines.length;
+  /** Writes lines over the display, and the display anew below them; in one write, so that nothing flickers. */
+  function write(above: readonly string[]): void {
+    const below = live && progress ? display(progress) : [];
+    const back = drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : '';
+    stdout.write([back, ...[...above, ...below].map((line) => `${line}\n`)].join(''));
+    drawn = below.length;
   }
 
   function print(text = ''): void {
-    erase();
     printed.push(text);
-    stdout.write(`${text}\n`);
-    draw();
+    write([text]);
   }
 
   const time = (): string => `${((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)} s`;
@@ -66,8 +60,7 @@ export function createTerminal(): Terminal {
   function refresh(): void {
     if (!progress) return;
     if (live) {
-      erase();
-      draw();
+      write([]);
       return;
     }
     const done = Math.floor(progress.stepsDone() / reportEverySteps);
@@ -85,13 +78,15 @@ export function createTerminal(): Terminal {
     beat,
     follow(what) {
       progress = what;
-      draw();
+      write([]);
       const timer = setInterval(refresh, 100);
       return {
         [Symbol.dispose]() {
           clearInterval(timer);
-          erase();
+          refresh();
+          // Its last state stays where it is.
           progress = undefined;
+          drawn = 0;
         },
       };
     },

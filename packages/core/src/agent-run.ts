@@ -68,9 +68,14 @@ export class AgentRun {
     return this.#task.id;
   }
 
-  /** Whether the loop must not go on: a call was refused, or the task is not active as this process knows. No I/O. */
+  /**
+   * Whether the loop must not go on: a call was refused, or the task is not active as this process knows, or out of
+   * time. No I/O.
+   */
   get halted(): boolean {
-    return this.#refusals.length > 0 || this.#task.status !== 'active';
+    const { runtime, cell } = this.#context;
+    if (this.#refusals.length > 0 || this.#task.status !== 'active') return true;
+    return runtime.clock.now() >= cell.deadlineAt;
   }
 
   /**
@@ -130,7 +135,7 @@ export class AgentRun {
   async finish(): Promise<RunEnd> {
     const { tasks } = this.#context;
     try {
-      const task = (await tasks.load(this.taskId))?.current.value ?? this.#task;
+      const task = (await tasks.read(this.taskId))?.current.value ?? this.#task;
       const first = this.#refusals[0]?.error;
       switch (task.status) {
         case 'paused':
@@ -142,6 +147,7 @@ export class AgentRun {
         case 'failed':
           return { status: 'failed', error: new AuthError('task_ended', { reason: 'failed' }) };
         case 'active':
+          if (await tasks.expireIfDue(task)) return { status: 'expired' };
           if (first === undefined) return { status: 'completed' };
           return await this.#pausedFor(first);
         case 'completed':

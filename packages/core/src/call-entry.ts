@@ -69,7 +69,8 @@ export class CallEntry {
   /**
    * Makes a status durable.
    *
-   * @throws {AuthError} `not_resumable` when another run has reserved the call; `store_unavailable`.
+   * @throws {AuthError} `not_resumable` when another run has reserved the call; `outcome_unknown` when it may have
+   * had its effect already; `store_unavailable`.
    */
   async write(status: 'started' | CallOutcome, refusal: AuthError | undefined): Promise<void> {
     const { ledger, runId, holder, runtime, resumed } = this.#context;
@@ -79,11 +80,19 @@ export class CallEntry {
       ...(refusal === undefined ? {} : { code: refusal.code }),
       ...(refusal?.ref === undefined ? {} : { pauseId: refusal.ref }),
     };
-    await ledger.change(this.#reference(), (current): CallRecord | undefined => {
+    const written = await ledger.change(this.#reference(), (current): CallRecord | undefined => {
+      // What may have happened stays so until a person says otherwise: that a run is refused now proves nothing.
+      if (current?.status === 'unknown' && status === 'started')
+        throw new AuthError('outcome_unknown', { reason: toolCallId });
+      if (current?.status === 'unknown' && status === 'refused') return undefined;
       // Of two runs that resume this call, the one that reserved it may start it; the other finds it taken.
-      const mine = !resumed || current?.holder === holder;
+      const isDone = current?.status === 'done' && current.match === match;
+      const taken = current?.status === 'started' || current?.status === 'resuming' || isDone;
+      const mine = current?.holder === holder || (!resumed && !taken);
       if (!mine && status === 'started')
-        throw new AuthError('not_resumable', { reason: 'reserved by another run' });
+        throw new AuthError('not_resumable', {
+          reason: isDone ? 'the call is done' : 'reserved by another run',
+        });
       if (!mine && status === 'refused') return undefined;
       const again = status === 'started' || current === undefined ? 1 : 0;
       return {
@@ -101,7 +110,7 @@ export class CallEntry {
       };
     });
     if (status === 'started') this.#audit({ type: 'tool-call-started' });
-    else this.note(status, because);
+    else this.note(written?.status === 'unknown' ? 'unknown' : status, because);
   }
 
   /** What became of a call that leaves no record anybody waits for: it is in the audit log only. */

@@ -10,35 +10,39 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an arbitrary start; never goes back. */
   monotonicMs(): number;
-  /** Runs `callback` once after `delayMs`; the returned function cancels it. The timer does not keep a process alive. */
-  schedule(callback: () => void, delayMs: number): () => void;
+  /**
+   * Runs `callback` once after `delayMs`; the returned function cancels it. The timer keeps a process alive only
+   * where somebody `awaits` it: a process that ended then would lose what it holds.
+   */
+  schedule(callback: () => void, delayMs: number, awaits?: boolean): () => void;
 }
 
 /** The platform's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  schedule(callback, delayMs) {
+  schedule(callback, delayMs, awaits = false) {
     const timer: unknown = setTimeout(callback, delayMs);
     // Node returns an object that can be un-referenced; browsers and edge runtimes return a number.
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer)
+    if (!awaits && typeof timer === 'object' && timer !== null && 'unref' in timer)
       (timer.unref as () => void)();
     return () => clearTimeout(timer as number);
   },
 };
 
 /**
- * Waits `delayMs` on `clock`.
+ * Waits `delayMs` on `clock`, and keeps the process alive meanwhile.
  *
  * @throws the signal's reason when `signal` aborts first.
  */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const cancel = clock.schedule(() => {
+    const done = (): void => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    }, delayMs);
+    };
+    const cancel = clock.schedule(done, delayMs, true);
     const onAbort = (): void => {
       cancel();
       reject(signal?.reason);

@@ -54,6 +54,14 @@ interface ConnectionRecord {
 }
 
 const connectionLifetimeMs = 600_000;
+/** What is wrong with a callback that another issuer, or somebody in between, has made. Nobody has said no. */
+const misdirected: ReadonlySet<string> = new Set([
+  'duplicate_parameter',
+  'state_mismatch',
+  'issuer_missing',
+  'issuer_mismatch',
+  'nonce_mismatch',
+]);
 const text = z.string().min(1);
 const startSchema = z.strictObject({
   provider: text,
@@ -146,10 +154,14 @@ export class Connect {
     if (!(await records.swap(key, found.version, null, { kind: 'connection' })))
       return refused('its state was used already');
     if (connection.expiresAt <= clock.now()) return refused('it came too late; start again');
+    // A host may differ behind a proxy; the path tells the callbacks of several issuers apart (RFC 9700 section 4.4).
+    if (url.pathname !== new URL(connection.redirectUri).pathname)
+      return this.#refuse(connection, 'it came back to another callback than it was sent to');
     if ((await this.#sessionHash(options.session)) !== connection.session)
       return this.#refuse(connection, 'it came back in another session than it was started in');
 
     const provider = this.#provider(connection.reference.provider);
+    const issuedAt = Math.floor(clock.now());
     const outcome = await provider.issuer.exchangeCode({
       callbackUrl: url,
       redirectUri: connection.redirectUri,
@@ -159,8 +171,13 @@ export class Connect {
     });
     switch (outcome.outcome) {
       case 'granted':
-        return this.#store(connection, outcome.tokens);
+        return this.#store(connection, outcome.tokens, issuedAt);
       case 'rejected':
+        if (misdirected.has(outcome.error))
+          return this.#refuse(
+            connection,
+            `it is not the answer to what was asked: ${outcome.error}`,
+          );
         return { status: 'denied', error: outcome.error };
       default:
         throw new AuthError(
@@ -173,8 +190,17 @@ export class Connect {
     }
   }
 
-  async #store(connection: ConnectionRecord, tokens: TokenSet): Promise<ConnectionResult> {
+  async #store(
+    connection: ConnectionRecord,
+    tokens: TokenSet,
+    issuedAt: number,
+  ): Promise<ConnectionResult> {
     const { grants, records } = this.#runtime;
+    if (tokens.tokenType !== 'bearer')
+      throw new AuthError('misconfigured', {
+        reason: 'token_type',
+        detail: `expected "bearer"; the issuer sent "${tokens.tokenType}"`,
+      });
     const { reference } = connection;
     const before = await records.get<GrantRecord>(await grants.key(reference));
     const known = before?.value.issuerSubject;
@@ -192,6 +218,7 @@ export class Connect {
       },
       ...(connection.indicators.length === 0 ? {} : { resources: connection.indicators }),
       ...(tokens.subject === undefined ? {} : { issuerSubject: tokens.subject }),
+      issuedAt,
       replace: true,
     });
     return { status: 'connected', grant };

@@ -11,3 +11,8 @@ export function markRequirement<T extends object>(tool: T, requirement: Requirem
 export function requirementOf(tool: object): Requirement | undefined {
   return (tool as { [marker]?: Requirement })[marker];
 }
+
+/** What a set of tools needs, for `startTask`. Tools without a credential need nothing. */
+export function toolRequirements(tools: Readonly<Record<string, object>>): Requirement[] {
+  return Object.values(tools).flatMap((tool) => requirementOf(tool) ?? []);
+}

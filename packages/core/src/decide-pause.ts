@@ -62,7 +62,12 @@ export async function decide(
   for (;;) {
     const { version, value: pause } = await pauses.existing(pauseId);
     const task = await pauses.taskOf(pause);
-    if (pause.status !== 'open' || hasEnded(task.status)) return { status: 'closed', pause };
+    if (pause.status !== 'open' || hasEnded(task.status)) {
+      // Whoever cancelled may have died before it could end the task.
+      if (pause.status === 'cancelled' && !hasEnded(task.status))
+        await pauses.endTaskOf(pause, version);
+      return { status: 'closed', pause };
+    }
     const approver = await policy.authorize({ by: request.by, pause });
     const judged = judge(pause, task, approver, request);
     if ('because' in judged) {
@@ -96,8 +101,7 @@ export async function decide(
       outcome: request.decision,
       reason: `as ${confirmation.as}${final ? '' : `; still to confirm: ${missing.join(', ')}`}`,
     });
-    if (request.decision === 'cancel')
-      await tasks.end(task.id, 'cancel', 'decided', confirmation.approver.id);
+    if (request.decision === 'cancel') await pauses.endTaskOf(next, version + 1);
     return final ? { status: 'decided', pause: next } : { status: 'waiting', pause: next, missing };
   }
 }
@@ -114,7 +118,8 @@ function judge(
   const stopped = pause.reason.code === 'user_state';
   if (stopped && approver.id === task.principal.subject)
     return { because: 'a person who was stopped does not decide about it' };
-  if (pause.confirmedBy.some((earlier) => earlier.approver.id === approver.id))
+  const again = pause.confirmedBy.some((earlier) => earlier.approver.id === approver.id);
+  if (again && request.decision === 'resume')
     return { because: 'this person has confirmed already' };
   const missing = missingRoles(pause);
   // Anyone who could confirm may also say no.

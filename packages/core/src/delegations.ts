@@ -88,6 +88,9 @@ async function revoke(
   const { records, providers, clock } = runtime;
   const grant = await records.get<GrantRecord>(delegation.grantKey);
   const slot = grant?.value.slots[delegation.slot.key];
+  // A token that is on its way would outlive this: looked at again when it has come.
+  if (delegation.strategy !== 'shared' && isBeingMinted(grant?.value, delegation.slot.key))
+    return { status: 'revoking' };
   if (slot === undefined || slot.expiresAt <= clock.now()) return { status: 'revoked' };
   const lapsing = { status: 'lapsing', authorityEndsAt: slot.expiresAt } as const;
   const provider = providers.get(delegation.provider);
@@ -97,6 +100,12 @@ async function revoke(
   if (result === 'revoked') return { status: 'revoked' };
   if (freshness(slot, clock.now()) === 'unusable') return lapsing;
   return { status: 'revoking', authorityEndsAt: slot.expiresAt };
+}
+
+function isBeingMinted(grant: GrantRecord | undefined, slotKey: string): boolean {
+  const state = grant?.state;
+  const claimed = state?.status === 'refreshing' || state?.status === 'recovering';
+  return claimed && state.attempt.slot.key === slotKey;
 }
 
 function ended(delegation: DelegationRecord): DelegationEnd {

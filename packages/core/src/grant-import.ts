@@ -49,7 +49,7 @@ const importSchema = z.strictObject({
       .string()
       .regex(/^bearer$/i, 'expected "bearer": other token types are bound to a key')
       .optional(),
-    expires_in: z.number().positive().optional(),
+    expires_in: z.number().nonnegative().optional(),
     scope: z.string().optional(),
   }),
   resource: text.optional(),

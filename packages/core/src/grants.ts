@@ -23,18 +23,17 @@ export interface GrantSummary extends GrantReference {
   readonly death?: string;
 }
 
+/** What the rotation of every grant of a provider has in common. */
+type RotationParts = Omit<RotationContext, 'key' | 'gate' | 'closed' | 'audit' | 'index'>;
+
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
   readonly #runtime: () => Runtime;
-  readonly #rotation: (
-    provider: Provider,
-  ) => Omit<RotationContext, 'key' | 'gate' | 'audit' | 'index'>;
+  readonly #rotation: (provider: Provider) => RotationParts;
   readonly #sources = new Map<string, TokenSource>();
+  #closed = false;
 
-  constructor(
-    runtime: () => Runtime,
-    rotation: (provider: Provider) => Omit<RotationContext, 'key' | 'gate' | 'audit' | 'index'>,
-  ) {
+  constructor(runtime: () => Runtime, rotation: (provider: Provider) => RotationParts) {
     this.#runtime = runtime;
     this.#rotation = rotation;
   }
@@ -59,6 +58,12 @@ export class Grants {
         throw new ConfigurationError(
           'grants.import: replace: expected true, since this principal has a living grant here',
           ['replace'],
+        );
+      const known = before?.value.issuerSubject;
+      if (known !== undefined && (options.issuerSubject ?? known) !== known)
+        throw new ConfigurationError(
+          'grants.import: issuerSubject: expected the account that was connected before; got another one',
+          ['issuerSubject'],
         );
       const record = importedGrant(options, before?.value, {
         slotKey,
@@ -114,7 +119,9 @@ export class Grants {
   /** @internal The canonical key of a grant's record. */
   async key(reference: GrantReference): Promise<string> {
     const { principal, provider, account } = reference;
-    const subject = await principalId(this.#runtime().keyedHash, principal);
+    const { keyedHash, installation } = this.#runtime();
+    await installation.check();
+    const subject = await principalId(keyedHash, principal);
     return recordKey('grant', principal.tenant, provider, subject, account ?? 'default');
   }
 
@@ -137,7 +144,11 @@ export class Grants {
       ...this.#rotation(provider),
       key,
       index: (record) => grantIndex(record, subject),
-      gate: (moment) => runtime.userStates.check(principal, subject, moment),
+      gate: (moment, options) => {
+        if (options?.afresh) runtime.userStates.distrust(subject);
+        return runtime.userStates.check(principal, subject, moment);
+      },
+      closed: () => this.#closed,
       audit: (event) =>
         runtime.audit.record(
           grantStream(name),
@@ -155,6 +166,12 @@ export class Grants {
   /** @internal Resolves when no refresh of this process is under way. */
   async idle(): Promise<void> {
     await Promise.all([...this.#sources.values()].map((source) => source.idle()));
+  }
+
+  /** @internal Begins no further refresh, and resolves when none is under way: a pair that came later could not be stored. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.idle();
   }
 
   async #store(key: string, version: number, record: GrantRecord): Promise<boolean> {

@@ -30,6 +30,8 @@ export class GuardedCall {
   #hasStarted = false;
   #answered = false;
   #lost = false;
+  /** Requests that are under way and may yet be answered. */
+  #sending = 0;
   #refusal: AuthError | undefined;
   #refusing: Promise<AuthError> | undefined;
 
@@ -59,14 +61,14 @@ export class GuardedCall {
     await this.#refusing;
     const found = AuthError.find(end.error);
     if (found !== undefined && this.#refusal === undefined) await this.#refuse(found, {});
-    const partly = this.#answered || this.#lost;
+    const partly = this.#mayHaveHappened;
     if (this.#refusal !== undefined) {
       // Part of what the call was to do has happened, or may have: running it again could do it twice.
       if (partly && !this.#isRead) await this.#entry.write('unknown', this.#refusal);
       return this.#refusal;
     }
     if (!partly && !this.#hasStarted) return undefined;
-    const outcome = this.#lost && !end.ok ? 'unknown' : 'done';
+    const outcome = (this.#lost || this.#sending > 0) && !end.ok ? 'unknown' : 'done';
     if (this.#isRead) this.#entry.note(outcome);
     else await this.#entry.write(outcome, undefined);
     return undefined;
@@ -84,14 +86,33 @@ export class GuardedCall {
     };
     return {
       acquire: () => {
+        // Sends nothing more, also where the pause that would stop it could not be recorded.
+        if (this.#refusing !== undefined)
+          return this.#refusing.then((error) => Promise.reject(error));
         const held = authority.peek(requirement);
         return held === undefined ? guarded(authority.token(requirement)) : bearer(held);
       },
-      renew: (failed) =>
-        guarded(authority.token(requirement, { rejectedGeneration: failed.generation })),
+      renew: async (failed) => {
+        // Refused so far, and not under way until there is another token.
+        this.#sending -= 1;
+        try {
+          const rejectedGeneration = failed.generation;
+          return await guarded(authority.token(requirement, { rejectedGeneration }));
+        } finally {
+          this.#sending += 1;
+        }
+      },
       refuse: (code, options) => this.#refuse(new AuthError(code, options), options),
-      beforeSend: () => (this.#isRead || this.#hasStarted ? undefined : this.#start()),
+      beforeSend: () => {
+        if (!this.#isRead && !this.#hasStarted)
+          return this.#start().then(() => {
+            this.#sending += 1;
+          });
+        this.#sending += 1;
+        return undefined;
+      },
       afterSend: (outcome) => {
+        this.#sending -= 1;
         if (outcome === 'answered') this.#answered = true;
         if (outcome === 'unknown') this.#lost = true;
       },
@@ -138,7 +159,7 @@ export class GuardedCall {
     const refusal = new AuthError(code, { ref, detail, reason, retryAfterMs, cause });
     this.#refusal = refusal;
     this.#context.refused(this.#invocation, refusal);
-    const partly = (this.#answered || this.#lost) && !this.#isRead;
+    const partly = this.#mayHaveHappened && !this.#isRead;
     try {
       // A call that may not be resumed leaves the entry to the run that has it.
       if (code === 'not_resumable') this.#entry.note('refused', { code });
@@ -147,6 +168,11 @@ export class GuardedCall {
       this.#entry.noteUnwritten(failure);
     }
     return refusal;
+  }
+
+  /** Whether some of what the call was to do has happened, or may have, or may yet. */
+  get #mayHaveHappened(): boolean {
+    return this.#answered || this.#lost || this.#sending > 0;
   }
 
   get #isRead(): boolean {

@@ -1,19 +1,12 @@
+// biome-ignore-all assist/source/organizeImports: in reading order.
 /**
  * The credential lifecycle of long-running AI agent tasks.
  *
  * @packageDocumentation
  */
 
-export type { Refusal, RunEnd } from './agent-run.ts';
-export { AgentRun } from './agent-run.ts';
-export type { AuditProblem } from './audit.ts';
-export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
-export type { AuditEvent, AuditEventType } from './audit-event.ts';
-export type { AuditSink } from './audit-sink.ts';
-export type { CallInvocation } from './call-entry.ts';
-export type { CallOutcome, LedgerEntry } from './call-record.ts';
-export type { Clock } from './clock.ts';
-export { sleep, systemClock } from './clock.ts';
+export { createOutlive } from './outlive.ts';
+export type { ConfiguredResources, Outlive } from './outlive.ts';
 export type {
   KeysConfiguration,
   OutliveOptions,
@@ -21,30 +14,40 @@ export type {
   ProviderConfiguration,
   ResourceConfiguration,
 } from './configuration.ts';
-export type { ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
-export { Connect } from './connect.ts';
-export { markRequirement, requirementOf } from './credential-marker.ts';
-export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
+
+export type { StartTask } from './start-task.ts';
+export type { ResumeRun, Task } from './task.ts';
+export { hasEnded, transition } from './task-state.ts';
+export type { TaskEvent, TaskStatus } from './task-state.ts';
+export type { TaskEnd } from './tasks.ts';
+
+export { defineResource } from './resource.ts';
+export type { Register, Resource, ResourceInput, ScopeOf } from './resource.ts';
+export type { Effect, Requirement } from './requirement.ts';
+export type { Principal, PrincipalHandle } from './principal.ts';
+
+export { markRequirement, requirementOf, toolRequirements } from './credential-marker.ts';
+export type { AgentRun, Refusal, RunEnd } from './agent-run.ts';
+export type { GuardedCall } from './guarded-call.ts';
+export type { CallInvocation } from './call-entry.ts';
+export type { CallOutcome, LedgerEntry } from './call-record.ts';
+export type { RunOutcome } from './run-outcome.ts';
+
+export type { GrantSummary, Grants } from './grants.ts';
+export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';
+export type { Connect, ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
+export type { AccessTokenSlot } from './grant-record.ts';
+export type { TokenRequest } from './token-source.ts';
+export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
+export type { IssuerProfile, KnownIssuer, RotationBehaviour } from './issuer-profile.ts';
 export type { DelegationStrategyName } from './delegation.ts';
 export type { DelegationEnd } from './delegations.ts';
-export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
-export { AuthError, ConfigurationError, RequestRefusedError } from './errors.ts';
-export type { EscalationContext, EscalationPolicy } from './escalation.ts';
-export { defaultEscalation } from './escalation.ts';
-export type { ExplainedStatus, Explanation } from './explain.ts';
-export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';
-export type { AccessTokenSlot } from './grant-record.ts';
-export type { GrantSummary } from './grants.ts';
-export { Grants } from './grants.ts';
-export { GuardedCall } from './guarded-call.ts';
-export type { IssuerProfile, KnownIssuer, RotationBehaviour } from './issuer-profile.ts';
-export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
 export type { Journal } from './journal.ts';
-export type { KeyRing } from './key-ring.ts';
-export type { MaintenanceReport } from './maintenance.ts';
-export { memoryStore } from './memory-store.ts';
-export type { ConfiguredResources, Outlive } from './outlive.ts';
-export { createOutlive } from './outlive.ts';
+
+export { alwaysActive } from './user-state.ts';
+export type { Gate, GateMoment, GateSource, UnknownTolerance, UserState } from './user-state.ts';
+export type { UserStateReport } from './subject-state.ts';
+
 export type {
   Approver,
   ApproverRole,
@@ -53,16 +56,20 @@ export type {
   Pause,
   PauseReason,
 } from './pause-record.ts';
-export type { Principal, PrincipalHandle } from './principal.ts';
-export type { Effect, Requirement } from './requirement.ts';
-export type { Register, Resource, ResourceInput, ScopeOf } from './resource.ts';
-export { defineResource } from './resource.ts';
-export type { Resumption } from './resume-pause.ts';
-export type { RunOutcome } from './run-outcome.ts';
+export { defaultEscalation } from './escalation.ts';
+export type { EscalationContext, EscalationPolicy } from './escalation.ts';
 export type { Authorizer } from './runtime.ts';
-export { SealingError } from './sealing.ts';
-export { Secret } from './secret.ts';
-export type { StartTask } from './start-task.ts';
+export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
+export type { Resumption } from './resume-pause.ts';
+
+export type { AuditEvent, AuditEventType } from './audit-event.ts';
+export type { AuditProblem } from './audit.ts';
+export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
+export type { AuditSink } from './audit-sink.ts';
+export type { ExplainedStatus, Explanation } from './explain.ts';
+export type { MaintenanceReport } from './maintenance.ts';
+
+export { StoreError } from './store.ts';
 export type {
   ListedRecord,
   RecordIndex,
@@ -73,13 +80,12 @@ export type {
   StreamEntry,
   WatchTarget,
 } from './store.ts';
-export { StoreError } from './store.ts';
-export type { UserStateReport } from './subject-state.ts';
-export type { ResumeRun } from './task.ts';
-export { Task } from './task.ts';
-export type { TaskEvent, TaskStatus } from './task-state.ts';
-export { hasEnded, transition } from './task-state.ts';
-export type { TaskEnd } from './tasks.ts';
-export type { TokenRequest } from './token-source.ts';
-export type { Gate, GateMoment, GateSource, UnknownTolerance, UserState } from './user-state.ts';
-export { alwaysActive } from './user-state.ts';
+export { memoryStore } from './memory-store.ts';
+export { SealingError } from './sealing.ts';
+export type { KeyRing } from './key-ring.ts';
+
+export { AuthError, ConfigurationError, RequestRefusedError } from './errors.ts';
+export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
+export { Secret } from './secret.ts';
+export { sleep, systemClock } from './clock.ts';
+export type { Clock } from './clock.ts';

@@ -1,4 +1,5 @@
 import type { CallRecord } from './call-record.ts';
+import { canonicalJson } from './canonical-json.ts';
 import { AuthError } from './errors.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
@@ -52,6 +53,10 @@ export class Ledger {
         if (await this.#runtime.records.swap(key, current?.version ?? 0, record, index))
           return record;
       } catch (cause) {
+        // It may have landed all the same: then the record is ours, and must not wait for somebody who is gone.
+        const found = await this.get(call);
+        const landed = found !== undefined && found.version === (current?.version ?? 0) + 1;
+        if (landed && canonicalJson(found.value) === canonicalJson(record)) return record;
         throw new AuthError('store_unavailable', { cause });
       }
     }

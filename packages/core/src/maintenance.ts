@@ -20,6 +20,8 @@ export interface MaintenanceReport {
  * Does what is due: ends tasks that ran out of time and pauses nobody decided, retries revocations, and asks the
  * gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
  * whichever process does it.
+ *
+ * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
 export async function maintain(
   runtime: Runtime,
@@ -27,36 +29,46 @@ export async function maintain(
   pauses: Pauses,
 ): Promise<MaintenanceReport> {
   const { records, clock, userStates } = runtime;
+  const failures: unknown[] = [];
 
-  const due = async <T>(kind: RecordKind): Promise<{ key: string; value: T }[]> => {
-    const found: { key: string; value: T }[] = [];
-    for await (const { key } of records.list({ kind, dueBefore: clock.now() })) {
-      const record = await records.get<T>(key);
-      if (record !== undefined) found.push({ key, value: record.value });
-    }
-    return found;
+  /** A record that cannot be worked on stays due, and keeps nobody from the others. */
+  const eachDue = async <T>(kind: RecordKind, work: (value: T) => Promise<void>): Promise<void> => {
+    const keys: string[] = [];
+    for await (const { key } of records.list({ kind, dueBefore: clock.now() })) keys.push(key);
+    for (const key of keys)
+      try {
+        const record = await records.get<T>(key);
+        if (record !== undefined) await work(record.value);
+      } catch (error) {
+        failures.push(error);
+      }
   };
 
   let tasksExpired = 0;
-  for (const { value } of await due<TaskRecord>('task')) {
-    if (hasEnded(value.status)) await tasks.endAuthority(value);
-    else if (await tasks.expireIfDue(value)) tasksExpired += 1;
-  }
+  await eachDue<TaskRecord>('task', async (task) => {
+    if (hasEnded(task.status)) await tasks.endAuthority(task);
+    else if (await tasks.expireIfDue(task)) tasksExpired += 1;
+  });
 
   let pausesExpired = 0;
-  for (const { value } of await due<{ id: string }>('pause')) {
-    await pauses.expire(value.id);
+  await eachDue<{ id: string }>('pause', async ({ id }) => {
+    await pauses.expire(id);
     pausesExpired += 1;
-  }
+  });
 
   let delegationsEnded = 0;
-  for (const { value } of await due<DelegationRecord>('delegation')) {
-    const task = await tasks.load(value.taskId);
-    if (task === undefined) continue;
-    const end = await endDelegation(runtime, tasks, task.current.value, value.id);
+  await eachDue<DelegationRecord>('delegation', async ({ id, taskId }) => {
+    const task = await tasks.load(taskId);
+    if (task === undefined) return;
+    const end = await endDelegation(runtime, tasks, task.current.value, id);
     if (end.status !== 'revoking') delegationsEnded += 1;
-  }
+  });
 
+  // Sign-ins that nobody came back from. What they hold is of no use any more.
+  for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
+    await records.swap(key, version, null, { kind: 'connection' });
+
+  await tasks.refresh();
   let revalidated = 0;
   const running = new Map(tasks.active().map((task) => [task.subject, task]));
   for (const { principal, subject } of running.values()) {
@@ -65,5 +77,7 @@ export async function maintain(
     revalidated += 1;
   }
 
+  if (failures.length > 0)
+    throw new AggregateError(failures, `maintenance: ${failures.length} due records stay due`);
   return { tasksExpired, pausesExpired, delegationsEnded, revalidated };
 }

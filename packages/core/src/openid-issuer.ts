@@ -22,7 +22,7 @@ import { isLoopback } from './protected-transport.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
 
-export type { ClientAuthentication, OpenidIssuerOptions } from './openid-issuer-options.ts';
+export type { OpenidIssuerOptions } from './openid-issuer-options.ts';
 
 /** A token request in the making. */
 interface TokenRequest {

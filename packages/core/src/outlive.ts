@@ -90,24 +90,31 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     return new Task({ ...context, authority, cell });
   }
 
-  function maintainInBackground(): () => void {
+  /** Answers what stops it, and resolves when a round under way has ended. */
+  function maintainInBackground(): () => Promise<void> {
     const everyMs = runtime.policy.maintainMs;
-    if (everyMs === 0) return () => undefined;
+    let stopped = everyMs === 0;
     let cancel: () => void = () => undefined;
+    let round = Promise.resolve();
     const next = (): void => {
+      if (stopped) return;
       cancel = runtime.clock.schedule(() => {
         // A round that failed left everything due; the next one finds it again.
-        maintain(runtime, tasks, pauses).then(next, next);
+        round = maintain(runtime, tasks, pauses).then(next, next);
       }, everyMs);
     };
     next();
-    return () => cancel();
+    return () => {
+      stopped = true;
+      cancel();
+      return round;
+    };
   }
 
   async function close(): Promise<void> {
-    stopMaintaining();
+    await stopMaintaining();
     runtime.feed.close();
-    await runtime.grants.idle();
+    await runtime.grants.close();
     await runtime.audit.close();
   }
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Pause, PauseReason } from './pause-record.ts';
+import type { ApproverRole, Pause, PauseReason } from './pause-record.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
@@ -17,6 +17,12 @@ export interface PauseContext {
   readonly ledger: Ledger;
 }
 
+/** Who closes a pause ends its task; another process helps only after this time. */
+const endingGraceMs = 5000;
+
+/** The call that a task is paused for; none when the app pauses it. */
+type PausedCall = (Pause['call'] & { readonly runId: string }) | undefined;
+
 /** Pauses: durable records that a task waits, why, and for whom. */
 export class Pauses {
   readonly #runtime: Runtime;
@@ -31,31 +37,13 @@ export class Pauses {
    * Pauses a task. A task that is paused already stays so, and the pause it waits for is answered; a task that
    * has ended answers `undefined`.
    */
-  async open(
-    task: TaskRecord,
-    reason: PauseReason,
-    call: (Pause['call'] & { readonly runId: string }) | undefined,
-  ): Promise<Pause | undefined> {
-    const { clock, policy, keyedHash } = this.#runtime;
-    const now = clock.now();
-    const requires = policy.escalate({ reason, effect: call?.effect });
-    const place = [task.id, call?.runId ?? randomId(), call?.toolCallId ?? '', task.attempt];
-    const { runId: _run, ...shownCall } = call ?? { runId: '' };
-    const decided = requires.length === 0;
-    const pause: Pause = {
-      id: `${task.id}.${await keyedHash.hash('match', JSON.stringify(place))}`,
-      taskId: task.id,
-      reason,
-      ...(call === undefined ? {} : { call: shownCall as Pause['call'] & object }),
-      status: decided ? 'decided' : 'open',
-      requires,
-      confirmedBy: [],
-      openedAt: now,
-      expiresAt: now + policy.pauseExpiresMs,
-      ...(decided ? { decision: { decision: 'resume', by: [], at: now } } : {}),
-    };
-    const { moved, record } = await this.#tasks.move(task.id, 'pause', { pause });
-    if (!moved) return record.pause;
+  async open(task: TaskRecord, reason: PauseReason, call: PausedCall): Promise<Pause | undefined> {
+    const requires = this.#approversFor(reason, call);
+    const { moved, record } = await this.#tasks.move(task.id, 'pause', {
+      pause: (current) => this.#pauseOf(current, { reason, requires, call }),
+    });
+    const { pause } = record;
+    if (!moved || pause === undefined) return pause;
     await this.write(pause, 0);
     this.#tasks.audit(record, {
       type: 'task-paused',
@@ -75,6 +63,42 @@ export class Pauses {
     return pause;
   }
 
+  /** Who must confirm. A policy that fails must not cost the pause: then who runs the app decides. */
+  #approversFor(reason: PauseReason, call: PausedCall): readonly ApproverRole[] {
+    try {
+      return [...this.#runtime.policy.escalate({ reason, effect: call?.effect })];
+    } catch {
+      return ['operator'];
+    }
+  }
+
+  /**
+   * A pause of the task as it stands. Its id is the same whoever makes it, and another one after a resumption: a
+   * pause that was answered is never waited for again.
+   */
+  async #pauseOf(
+    task: TaskRecord,
+    { reason, requires, call }: Pick<Pause, 'reason' | 'requires'> & { readonly call: PausedCall },
+  ): Promise<Pause> {
+    const { clock, policy, keyedHash } = this.#runtime;
+    const now = clock.now();
+    const place = [task.id, call?.runId ?? randomId(), call?.toolCallId ?? '', task.attempt];
+    const { runId: _run, ...shownCall } = call ?? { runId: '' };
+    const decided = requires.length === 0;
+    return {
+      id: `${task.id}.${await keyedHash.hash('match', JSON.stringify(place))}`,
+      taskId: task.id,
+      reason,
+      ...(call === undefined ? {} : { call: shownCall as Pause['call'] & object }),
+      status: decided ? 'decided' : 'open',
+      requires,
+      confirmedBy: [],
+      openedAt: now,
+      expiresAt: now + policy.pauseExpiresMs,
+      ...(decided ? { decision: { decision: 'resume', by: [], at: now } } : {}),
+    };
+  }
+
   /** The pause as stored; one that its task names but whose record was never written is written now. */
   async get(pauseId: string): Promise<Versioned<Pause> | undefined> {
     const { records } = this.#runtime;
@@ -92,13 +116,27 @@ export class Pauses {
   async expire(pauseId: string): Promise<void> {
     const { clock } = this.#runtime;
     const found = await this.get(pauseId);
-    if (found === undefined || (found.value.expiresAt ?? Infinity) > clock.now()) return;
-    if (found.value.status !== 'open' && found.value.status !== 'decided') return;
-    const next: Pause = { ...found.value, status: 'expired' };
-    if (!(await this.write(next, found.version))) return;
-    const task = await this.taskOf(next);
-    this.#tasks.audit(task, { type: 'pause-expired', pauseId });
-    await this.#tasks.end(task.id, 'expire', 'nobody decided in time');
+    if (found === undefined) return;
+    const { version, value: pause } = found;
+    if (isClosed(pause)) return this.endTaskOf(pause, version);
+    if ((pause.expiresAt ?? Infinity) > clock.now()) return;
+    if (pause.status !== 'open' && pause.status !== 'decided') return;
+    const next: Pause = { ...pause, status: 'expired' };
+    if (!(await this.write(next, version))) return;
+    this.#tasks.audit(await this.taskOf(next), { type: 'pause-expired', pauseId });
+    await this.endTaskOf(next, version + 1);
+  }
+
+  /** Ends the task of a pause that was closed. Safe to call again: whoever closed it may have died half way. */
+  async endTaskOf(pause: Pause, version: number): Promise<void> {
+    const [event, reason] =
+      pause.status === 'cancelled'
+        ? (['cancel', 'decided'] as const)
+        : (['expire', 'nobody decided in time'] as const);
+    const by = pause.decision?.by.at(-1)?.approver.id;
+    const waitsForIt = (task: TaskRecord): boolean => task.pause?.id === pause.id;
+    await this.#tasks.end(pause.taskId, event, reason, by, waitsForIt);
+    await this.#runtime.records.swap(pauseKey(pause.id), version, pause, pauseIndex(pause));
   }
 
   /**
@@ -117,7 +155,10 @@ export class Pauses {
 
   /** Writes a pause over the version it was read at; 0 creates it, unless whoever saw its task first has done so. */
   write(pause: Pause, version: number): Promise<boolean> {
-    return this.#runtime.records.swap(pauseKey(pause.id), version, pause, pauseIndex(pause));
+    const { records, clock } = this.#runtime;
+    // Until its task has ended a closed pause stays due, so that maintenance ends it if this process dies.
+    const dueAt = isClosed(pause) ? clock.now() + endingGraceMs : pause.expiresAt;
+    return records.swap(pauseKey(pause.id), version, pause, pauseIndex(pause, dueAt));
   }
 
   /** @throws {ConfigurationError} when there is no such pause. */
@@ -143,13 +184,17 @@ function waitsFor({ status }: Pause): boolean {
   return status === 'open' || status === 'decided' || status === 'claimed';
 }
 
-function pauseIndex(pause: Pause): RecordIndex {
-  const waits = pause.status === 'open' || pause.status === 'decided';
+function isClosed({ status }: Pause): boolean {
+  return status === 'cancelled' || status === 'expired';
+}
+
+function pauseIndex(pause: Pause, dueAt?: number): RecordIndex {
+  const waits = pause.status === 'open' || pause.status === 'decided' || isClosed(pause);
   return {
     kind: 'pause',
     status: pause.status,
     taskId: pause.taskId,
-    ...(waits && pause.expiresAt !== undefined ? { dueAt: Math.ceil(pause.expiresAt) } : {}),
+    ...(waits && dueAt !== undefined ? { dueAt: Math.ceil(dueAt) } : {}),
   };
 }
 

@@ -7,12 +7,3 @@ export function principalId(hash: KeyedHash, principal: Principal): Promise<stri
   const { issuer, subject, tenant } = principal;
   return hash.hash('subject', JSON.stringify([tenant ?? defaultTenant, issuer ?? '', subject]));
 }
-
-/** Whether two principals are the same one. */
-export function isSamePrincipal(one: Principal, other: Principal): boolean {
-  return (
-    one.subject === other.subject &&
-    (one.issuer ?? '') === (other.issuer ?? '') &&
-    (one.tenant ?? defaultTenant) === (other.tenant ?? defaultTenant)
-  );
-}

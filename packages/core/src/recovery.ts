@@ -1,7 +1,8 @@
 import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
+import { eraseFromJournal, readFromJournal } from './journaling.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
-import { present } from './rotation.ts';
+import { allow, present, withholdUnlessAllowed } from './rotation.ts';
 import type { Claim, RotationContext } from './rotation-context.ts';
 import { persist, settle, swapAttempt } from './settlement.ts';
 
@@ -41,7 +42,7 @@ async function claimRecovery(
     owner: context.process,
     ...(journal === undefined ? {} : { journalHost: journal.host }),
     startedAt: clock.now(),
-    previous: [...lost.previous, lost.id],
+    previous: lineage(lost),
   };
   const claimedAtMs = clock.monotonicMs();
   const record = recovering(current.value, attempt);
@@ -49,12 +50,16 @@ async function claimRecovery(
   return { version: current.version + 1, record, attempt, claimedAtMs };
 }
 
+/** The attempts before the next one; the last of them only, since an outage may last for thousands. */
+function lineage({ previous, id }: RefreshAttempt): string[] {
+  return [...previous, id].slice(-64);
+}
+
 /** Rule a: a process on this disk received the response and died before it could store the pair. */
 async function adoptFromJournal(context: RotationContext, claim: Claim): Promise<boolean> {
-  const { journal, issuer, clock } = context;
-  if (journal === undefined) return false;
+  const { issuer, clock } = context;
   for (const id of claim.attempt.previous.toReversed()) {
-    const body = await journal.read(id);
+    const body = await readFromJournal(context, id);
     const tokens = body === undefined ? undefined : issuer.parse(body.reveal());
     if (tokens === undefined) continue;
     const adopted = await settle(context, claim, {
@@ -62,12 +67,13 @@ async function adoptFromJournal(context: RotationContext, claim: Claim): Promise
       issuedAt: claim.attempt.firstStartedAt,
     });
     if (adopted === undefined) return false;
-    await journal.erase(id);
+    await eraseFromJournal(context, id);
     context.audit({
       type: 'refresh-recovered',
       attempt: claim.attempt.id,
       reason: `the journal of attempt ${id} holds the response; age ${clock.now() - claim.attempt.firstStartedAt} ms`,
     });
+    await withholdUnlessAllowed(context, claim);
     return true;
   }
   return false;
@@ -118,12 +124,13 @@ async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
   };
 }
 
-/** Records the second presentation before it happens, then presents. */
+/** Asks the gate, records the second presentation before it happens, then presents. */
 async function presentAgain(context: RotationContext, claim: Claim, reason: string): Promise<void> {
+  await allow(context, 'claim');
   const attempt: RefreshAttempt = {
     ...claim.attempt,
     id: randomId(),
-    previous: [...claim.attempt.previous, claim.attempt.id],
+    previous: lineage(claim.attempt),
     startedAt: context.clock.now(),
     presentedAgain: true,
   };
@@ -132,8 +139,9 @@ async function presentAgain(context: RotationContext, claim: Claim, reason: stri
   if (!(await swapAttempt(context, claim.version, record, attempt.id))) return;
   const again: Claim = { version: claim.version + 1, record, attempt, claimedAtMs };
   const recovered = await settle(context, again, await present(context, again));
-  if (recovered !== undefined)
-    context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+  if (recovered === undefined) return;
+  context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+  await withholdUnlessAllowed(context, again);
 }
 
 async function bury(

@@ -70,7 +70,9 @@ async function consume(
   const { tasks, pauses } = context;
   if (task.pause?.id === pause.id) {
     await allowReruns(context, task, pause);
-    const { moved, record } = await tasks.move(task.id, 'resume', { answers: pause.id });
+    const { moved, record } = await tasks.move(task.id, 'resume', {
+      only: (current) => current.pause?.id === pause.id,
+    });
     if (moved) tasks.audit(record, { type: 'task-resumed', pauseId: pause.id });
   }
   const consumed: Pause = { ...pause, status: 'consumed' };

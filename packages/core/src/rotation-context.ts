@@ -41,7 +41,10 @@ export interface RotationContext {
   /** Told of work that goes on after the caller has its answer; a serverless app hands it to its `waitUntil`. */
   readonly background: (work: Promise<void>) => void;
   readonly index: (record: GrantRecord) => RecordIndex;
-  readonly gate: (moment: GateMoment) => Promise<Verdict>;
+  /** `afresh`: not an answer from before this question. */
+  readonly gate: (moment: GateMoment, options?: { readonly afresh: true }) => Promise<Verdict>;
+  /** Whether the runtime is closed: its store may be next, so nothing is presented any more. */
+  readonly closed: () => boolean;
   readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
 }
 

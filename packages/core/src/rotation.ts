@@ -6,10 +6,10 @@ import {
   type RefreshAttempt,
   type SlotSpec,
 } from './grant-record.ts';
+import { keepInJournal } from './journaling.ts';
 import { fingerprintOf, randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
-import { Secret } from './secret.ts';
 import { settle, swapAttempt } from './settlement.ts';
 import type { GateMoment } from './user-state.ts';
 
@@ -38,8 +38,8 @@ export async function rotate(
   return fresh;
 }
 
-/** Before the claim: the person must be active, as of now. */
-async function allow(context: RotationContext, moment: GateMoment): Promise<void> {
+/** Before the token is presented: the person must be active, as of now. */
+export async function allow(context: RotationContext, moment: GateMoment): Promise<void> {
   const verdict = await context.gate(moment);
   if (verdict.state === 'active') return;
   throw new AuthError('user_state', {
@@ -77,7 +77,7 @@ async function claimPresentation(
 
 /** The one presentation, detached from every caller, with the raw response journaled before anything validates it. */
 export async function present(context: RotationContext, claim: Claim): Promise<SentOutcome> {
-  const { clock, times, issuer, journal } = context;
+  const { clock, times, issuer } = context;
   const { record, attempt } = claim;
   let issuedAt = clock.now();
   const beforeSend = (): void => {
@@ -108,16 +108,7 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
     refreshToken: record.refreshToken,
     ...narrowing,
     beforeSend,
-    onResponse: async (body) => {
-      await journal?.write(attempt.id, new Secret(body)).catch((error: unknown) =>
-        // The pair is in hand: a full disk here must not lose it.
-        context.audit({
-          type: 'refresh-in-doubt',
-          attempt: attempt.id,
-          reason: `the journal could not be written: ${error instanceof Error ? error.message : error}`,
-        }),
-      );
-    },
+    onResponse: (body) => keepInJournal(context, attempt.id, body),
   });
   return { outcome, issuedAt };
 }
@@ -128,7 +119,7 @@ class AbandonedClaim extends Error {
 }
 
 /** After the response: the pair is kept, but not handed out if the person's state changed meanwhile. */
-async function withholdUnlessAllowed(context: RotationContext, claim: Claim): Promise<void> {
+export async function withholdUnlessAllowed(context: RotationContext, claim: Claim): Promise<void> {
   try {
     await allow(context, 'response');
   } catch (error) {

@@ -9,6 +9,7 @@ import { defaultSendByMs } from './configuration-check.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
 import { Grants } from './grants.ts';
+import { Installation } from './installation.ts';
 import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
@@ -55,7 +56,7 @@ export function assembleRuntime(
     clock,
     { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
     (notice) =>
-      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.distrust(notice.id),
+      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.hear(notice.id),
   );
   const userStates = new UserStates({
     clock,
@@ -66,18 +67,20 @@ export function assembleRuntime(
     changed(principal, verdict, before) {
       // Whoever asks first tells the others; what they make of it they ask the gate themselves.
       const denied = verdict.state !== 'active' && verdict.state !== 'unknown';
-      principalId(keyedHash, principal).then((id) => {
-        runtime.audit.record(
-          `subject:${id}`,
-          stamped(runtime, {
-            type: 'user-state-changed',
-            principal: id,
-            outcome: verdict.state,
-            reason: `${verdict.source}; before: ${before.state}`,
-          }),
-        );
-        return denied ? feed.publish({ kind: 'subject', id }) : undefined;
-      }, ignoreUnpublished);
+      principalId(keyedHash, principal)
+        .then((id) => {
+          runtime.audit.record(
+            `subject:${id}`,
+            stamped(runtime, {
+              type: 'user-state-changed',
+              principal: id,
+              outcome: verdict.state,
+              reason: `${verdict.source}; before: ${before.state}`,
+            }),
+          );
+          return denied ? feed.publish({ kind: 'subject', id }) : undefined;
+        })
+        .catch(ignoreUnpublished);
     },
   });
   const providers = new Map(
@@ -98,7 +101,7 @@ export function assembleRuntime(
       journal,
       times,
       process,
-      background: options.waitUntil ?? (() => undefined),
+      background: backgroundOf(options),
     }),
   );
   const runtime: Runtime = {
@@ -107,6 +110,7 @@ export function assembleRuntime(
     clock,
     random,
     keyedHash,
+    installation: new Installation(records, keyedHash),
     audit: createAudit({
       store,
       keyedHash,
@@ -129,6 +133,16 @@ export function assembleRuntime(
     process,
   };
   return runtime;
+}
+
+function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => void {
+  return (work) => {
+    try {
+      waitUntil?.(work);
+    } catch {
+      // A platform whose request is over takes no more work. It goes on as far as it may; the token in hand is good.
+    }
+  };
 }
 
 /** The notice only spares other processes a wait: each of them asks the gate itself before it mints anything. */
@@ -214,6 +228,7 @@ function policyOf({ policy = {} }: OutliveOptions): Policy {
     maxLifetimeMs: policy.maxLifetimeMs ?? 24 * hourMs,
     pauseExpiresMs: policy.pauseExpiresMs ?? 7 * 24 * hourMs,
     claimWaitMs: policy.claimWaitMs ?? 5000,
+    revalidateMs: policy.revalidateMs ?? 30_000,
     maintainMs: policy.maintainMs ?? 5000,
   };
 }

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
 import type { Grants } from './grants.ts';
+import type { Installation } from './installation.ts';
 import type { Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { KeyedHash } from './keyed-hash.ts';
@@ -52,6 +53,8 @@ export interface Policy {
   readonly pauseExpiresMs: number;
   /** How long somebody's resumption may stand still before another process takes it over. */
   readonly claimWaitMs: number;
+  /** How long what is known of a task is believed without asking the store, should the news of a change be lost. */
+  readonly revalidateMs: number;
   /** How often background work is looked for. */
   readonly maintainMs: number;
 }
@@ -63,6 +66,7 @@ export interface Runtime {
   readonly clock: Clock;
   readonly random: () => number;
   readonly keyedHash: KeyedHash;
+  readonly installation: Installation;
   readonly audit: Audit;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly resources: ReadonlyMap<string, ProtectedResource>;

@@ -9,8 +9,12 @@ import {
   settled,
 } from './grant-record.ts';
 import type { TokenOutcome } from './issuer.ts';
+import { eraseFromJournal } from './journaling.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
+
+/** No issuer keeps a grant waiting for longer, whatever it, or a proxy before it, asks for. */
+const longestRetryAfterMs = 3_600_000;
 
 /** Swaps, and after an error re-reads: finding one's own attempt means that the swap landed. */
 export async function swapAttempt(
@@ -57,7 +61,7 @@ export async function settle(
       };
       const stored = await persist(context, claim, next, { late: true });
       if (stored === undefined) return undefined;
-      await context.journal?.erase(attempt.id);
+      await eraseFromJournal(context, attempt.id);
       context.audit({
         type: 'token-refreshed',
         attempt: attempt.id,
@@ -76,11 +80,27 @@ export async function settle(
         throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
       return undefined;
     case 'rejected':
+      await spareWhoWasStopped(context, claim, outcome.error);
       await die(context, claim, outcome);
       return undefined;
     case 'unknown':
       return doubt(context, claim, outcome);
   }
+}
+
+/**
+ * Many issuers answer `invalid_grant` for a person they have stopped and keep the grant. The gate's answer from
+ * before the request may be too old to know: asked again now, it tells a stopped person from a dead grant.
+ */
+async function spareWhoWasStopped(
+  context: RotationContext,
+  claim: Claim,
+  error: string,
+): Promise<void> {
+  const { state, source } = await context.gate('response', { afresh: true });
+  if (state === 'active') return;
+  await defer(context, claim, 'user_state', error, undefined);
+  throw new AuthError('user_state', { reason: state, detail: `${source} says ${state}` });
 }
 
 async function die(
@@ -95,8 +115,8 @@ async function die(
         ? 'step_up_required'
         : 'rejected';
   const now = context.clock.now();
-  await persist(context, claim, (record) => dead(record, death, outcome.error, now));
-  context.audit({ type: 'grant-died', attempt: claim.attempt.id, reason: outcome.error });
+  if (await persist(context, claim, (record) => dead(record, death, outcome.error, now)))
+    context.audit({ type: 'grant-died', attempt: claim.attempt.id, reason: outcome.error });
 }
 
 /** Nobody can tell whether the token was used. The record stays claimed until recovery has found out. */
@@ -114,10 +134,9 @@ async function doubt(
   }
   if (outcome.kind !== 'bad_request' || record.refreshToken === undefined) return undefined;
   // The issuer answered, and would answer the same again; the only question is whether it used the token first.
-  const used = context.profile.probe
-    ? (await context.issuer.probe(record.refreshToken)) === 'inactive'
-    : false;
-  if (used) {
+  const { profile } = context;
+  const probed = profile.probe ? await context.issuer.probe(record.refreshToken) : 'unknown';
+  if (probed === 'inactive') {
     const now = context.clock.now();
     await persist(context, claim, (current) =>
       dead(current, 'rotated_pair_lost', outcome.error, now),
@@ -125,7 +144,10 @@ async function doubt(
     context.audit({ type: 'grant-died', attempt: attempt.id, reason: outcome.error });
     return undefined;
   }
-  await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
+  // The same answer to a second presentation tells, too: of a used token the issuer would say `invalid_grant`.
+  const unused = probed === 'active' || profile.rotation === 'none' || attempt.presentedAgain;
+  if (unused)
+    await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
   throw new AuthError('issuer_refused', { reason: outcome.error, cause: outcome.cause });
 }
 
@@ -144,7 +166,7 @@ export async function defer(
   await persist(context, claim, (record) =>
     deferred(record, {
       now,
-      retryAfterMs: retryAfterMs ?? backoffMs,
+      retryAfterMs: Math.min(retryAfterMs ?? backoffMs, longestRetryAfterMs),
       failures: failures + 1,
       kind,
       error,

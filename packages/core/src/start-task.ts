@@ -75,12 +75,16 @@ export async function startTask(
   const taskId = randomId();
   const authorities: TaskAuthority[] = [];
   const delegated: { grant: string; authority: TaskAuthority }[] = [];
+  const granted: (ResolvedNeed & { readonly grantKey: string })[] = [];
   for (const need of needs) {
-    const { provider, resource, scopes, effects } = need;
-    const reference = { provider: provider.name, principal, account };
+    const reference = { provider: need.provider.name, principal, account };
     const grantKey = await runtime.grants.key(reference);
     const grant = await runtime.records.get<GrantRecord>(grantKey);
     assertGranted(grant?.value, need);
+    granted.push({ ...need, grantKey });
+  }
+  // Only now: a task that is refused leaves no delegation behind.
+  for (const { provider, resource, scopes, effects, grantKey } of granted) {
     const id = randomId();
     const { indicator } = resource;
     const slot = delegatedSlot(provider.delegation, { id, scopes, indicator });
@@ -179,6 +183,12 @@ function resolve(runtime: Runtime, need: Need): ResolvedNeed {
   if (unknown.length > 0)
     throw new ConfigurationError(
       `startTask: requirements: scopes: expected scopes of ${need.name} (${resource.scopes.join(', ')}); got ${unknown.join(', ')}`,
+      ['requirements'],
+    );
+  // Nothing is not narrower than the grant: a request without scopes asks for all of it (RFC 6749 section 6).
+  if (need.scopes.length === 0 && provider.delegation === 'narrowedRefresh')
+    throw new ConfigurationError(
+      `startTask: requirements: scopes: expected at least one scope of ${need.name}, since its provider narrows by scope; got none`,
       ['requirements'],
     );
   return { ...need, resource, provider };

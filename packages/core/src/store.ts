@@ -6,7 +6,8 @@ export type RecordKind =
   | 'pause'
   | 'delegation'
   | 'call'
-  | 'connection';
+  | 'connection'
+  | 'installation';
 
 /** The small part of a record that a store can search. Values that name people are keyed hashes; nothing here is secret. */
 export interface RecordIndex {

@@ -51,7 +51,7 @@ export async function reportUserState(
     const index = { kind: 'subject', status: report.state, subject } as const;
     if (await records.swap(key, version, value, index)) break;
   }
-  userStates.distrust(subject);
+  userStates.hear(subject);
   await feed.publish({ kind: 'subject', id: subject });
 }
 

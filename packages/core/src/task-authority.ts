@@ -53,16 +53,17 @@ export class TaskAuthority {
       current.value.status === 'active' &&
       this.#subject.verdict.state === 'active' &&
       now < deadlineAt &&
+      now < this.#subject.trustedUntil &&
       this.#runtime.feed.isTrusted(now) &&
-      this.#isSubjectTrusted()
+      this.#isBelieved()
     );
   }
 
-  /** The answer about the person mostly outlasts what the feed may be believed, and then no clock need be read. */
-  #isSubjectTrusted(): boolean {
+  /** What is known of task and person mostly outlasts what the feed may be believed, and then no clock need be read. */
+  #isBelieved(): boolean {
     const { feed, clock } = this.#runtime;
-    const { trustedUntilMs } = this.#subject;
-    return trustedUntilMs >= feed.trustedUntilMs || clock.monotonicMs() < trustedUntilMs;
+    const untilMs = Math.min(this.#subject.trustedUntilMs, this.#cell.believedUntilMs);
+    return untilMs >= feed.trustedUntilMs || clock.monotonicMs() < untilMs;
   }
 
   /**
@@ -83,7 +84,9 @@ export class TaskAuthority {
       if (held !== undefined) return held;
       throw this.#stopped();
     }
-    const token = await source.token(slot, request);
+    // A task's own token is not minted any more for a task that ended or was paused while it queued for the grant.
+    const own = slot.scopes !== undefined;
+    const token = await source.token(slot, request, own ? () => this.ensureActive() : undefined);
     if (this.#isOpen(this.#runtime.clock.now())) return token;
     // The wait may have been long: a pause or a revocation that came meanwhile holds.
     await this.ensureActive();
@@ -125,21 +128,22 @@ export class TaskAuthority {
   async ensureActive(): Promise<void> {
     try {
       await this.#tasks.load(this.#cell.current.value.id);
+      const { value: known } = this.#cell.current;
+      if (known.status === 'active') await this.#tasks.expireIfDue(known);
     } catch (cause) {
       throw new AuthError('store_unavailable', { cause });
     }
     const { value: task } = this.#cell.current;
     if (task.status === 'paused') throw new AuthError('task_paused', { ref: task.pause?.id });
-    if (task.status !== 'active' || (await this.#tasks.expireIfDue(task)))
-      throw new AuthError('task_ended', { reason: task.status });
+    if (task.status !== 'active') throw new AuthError('task_ended', { reason: task.status });
   }
 
   /** Whether a token may be minted now; an unknown state may still use what is there, for a while. */
   async #ensureSubject(requirement: Requirement): Promise<boolean> {
-    const { clock, userStates } = this.#runtime;
+    const { userStates } = this.#runtime;
     const { principal, subject } = this.#cell.current.value;
-    const trusted = clock.monotonicMs() < this.#subject.trustedUntilMs;
-    if (!trusted) await userStates.check(principal, subject, 'revalidate');
+    if (!userStates.isTrusted(this.#subject))
+      await userStates.check(principal, subject, 'revalidate');
     if (this.#subject.verdict.state === 'active') return true;
     if (userStates.tolerates(this.#subject, requirement.effect)) return false;
     throw this.#stopped();

@@ -65,7 +65,8 @@ export class Task {
   getAccessToken(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
     const { authority } = this.#context;
     const held = request.rejectedGeneration === undefined ? authority.peek(requirement) : undefined;
-    if (held === undefined) return authority.token(requirement, request);
+    if (held === undefined)
+      return unlessAborted(authority.token(requirement, request), request.signal);
     if (this.#answered?.token !== held)
       this.#answered = { token: held, promise: Promise.resolve(held) };
     return this.#answered.promise;
@@ -82,6 +83,10 @@ export class Task {
    * @throws {AuthError} `not_resumable` when another run has them, or they are not waiting (any more).
    */
   async resumeRun(options: ResumeRun): Promise<AgentRun> {
+    // The task may have been resumed elsewhere a moment ago, and this process not have heard of it yet.
+    await this.#context.tasks.read(this.id).catch((cause: unknown) => {
+      throw new AuthError('store_unavailable', { cause });
+    });
     const holder = randomId();
     const calls = options.toolCallIds.toSorted();
     const doubtful = await this.#doubtful(options, calls, holder);
@@ -89,7 +94,12 @@ export class Task {
       await this.#askAbout(doubtful);
       return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set() });
     }
-    for (const toolCallId of calls) await this.#reserve(options, toolCallId, holder);
+    try {
+      for (const toolCallId of calls) await this.#reserve(options, toolCallId, holder);
+    } catch (error) {
+      await this.#release(options, calls, holder);
+      throw error;
+    }
     return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set(calls) });
   }
 
@@ -154,6 +164,16 @@ export class Task {
     });
   }
 
+  /** Not all of them could be had: those that were wait again for whoever resumes them. */
+  async #release(options: ResumeRun, calls: readonly string[], holder: string): Promise<void> {
+    for (const toolCallId of calls)
+      await this.#context.ledger.change(this.#reference(options, toolCallId), (current) =>
+        current?.status === 'resuming' && current.holder === holder
+          ? { ...current, status: 'refused' }
+          : undefined,
+      );
+  }
+
   async #askAbout(call: CallRecord): Promise<void> {
     const { pauses, cell } = this.#context;
     const { runId, toolCallId, toolName, resource, scopes, effect } = call;
@@ -167,4 +187,15 @@ export class Task {
   #reference(options: ResumeRun, toolCallId: string): CallReference {
     return { task: this.#context.cell.current.value, runId: options.runId, toolCallId };
   }
+}
+
+/** Ends one caller's wait, whatever it is for: a store that does not answer may be, too. The work goes on. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const stop = (): void => reject(new AuthError('cancelled', { cause: signal.reason }));
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  return promise;
 }

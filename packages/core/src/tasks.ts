@@ -14,6 +14,8 @@ export interface TaskCell {
   current: Versioned<TaskRecord>;
   /** Something happened elsewhere: ask the store before believing this. */
   stale: boolean;
+  /** Monotonic ms until which this is believed without asking: the news of a change is lost with who dies before telling it. */
+  believedUntilMs: number;
   /** Epoch ms at which it runs out of time, as `current` says. */
   deadlineAt: number;
 }
@@ -58,19 +60,33 @@ export class Tasks {
       .filter((record) => record.status === 'active');
   }
 
+  /** Reads again what this process knows of active tasks and will soon not believe any more. */
+  async refresh(): Promise<void> {
+    const { clock, policy } = this.#runtime;
+    const soonMs = clock.monotonicMs() + policy.revalidateMs / 2;
+    for (const { id } of this.active()) {
+      const cell = this.#cells.get(id);
+      if (cell?.stale === true || (cell?.believedUntilMs ?? Infinity) <= soonMs)
+        await this.read(id);
+    }
+  }
+
   async create(record: TaskRecord): Promise<TaskCell> {
     await this.#runtime.feed.ensureFresh();
+    const heard = this.#heard;
     const key = taskKey(record.id);
     if (!(await this.#runtime.records.swap(key, 0, record, taskIndex(record))))
       throw new Error(`task ${record.id}: the id is taken`);
-    return this.#know({ version: 1, value: record, index: taskIndex(record) });
+    return this.#know({ version: 1, value: record, index: taskIndex(record) }, heard);
   }
 
   /** The cell of a task, read from the store if this process has not met it or must not believe what it knows. */
   async load(taskId: string): Promise<TaskCell | undefined> {
     await this.#runtime.feed.ensureFresh();
     const known = this.#cells.get(taskId);
-    return known === undefined || known.stale ? this.read(taskId) : known;
+    const isBelieved =
+      known?.stale === false && this.#runtime.clock.monotonicMs() < known.believedUntilMs;
+    return isBelieved ? known : this.read(taskId);
   }
 
   /** The task as the store has it now. */
@@ -82,7 +98,7 @@ export class Tasks {
       const heard = this.#heard;
       const read = await records.get<TaskRecord>(taskKey(taskId));
       if (read === undefined) return undefined;
-      if (heard === this.#heard) return this.#know(read);
+      if (heard === this.#heard) return this.#know(read, heard);
     }
   }
 
@@ -94,29 +110,34 @@ export class Tasks {
     taskId: string,
     event: TaskEvent,
     change: {
-      readonly pause?: Pause;
+      /** The pause to wait for, made for the record as it then stands. */
+      readonly pause?: (record: TaskRecord) => Promise<Pause>;
       readonly endReason?: string;
-      /** The pause that a resumption answers; a task that waits for another one stays paused. */
-      readonly answers?: string;
+      /** What must hold of the record as it then stands: what the caller knows may be older. */
+      readonly only?: (record: TaskRecord) => boolean;
     } = {},
   ): Promise<{ readonly moved: boolean; readonly record: TaskRecord }> {
     const { records, clock, feed } = this.#runtime;
     const key = taskKey(taskId);
+    const { pause, endReason, only = () => true } = change;
     for (;;) {
+      const heard = this.#heard;
       const current = await records.get<TaskRecord>(key);
       if (current === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
-      const { answers, ...what } = change;
-      const answered = answers === undefined || current.value.pause?.id === answers;
-      const next = answered
-        ? applied(current.value, event, { now: clock.now(), ...what })
+      const next = only(current.value)
+        ? applied(current.value, event, {
+            now: clock.now(),
+            ...(pause === undefined ? {} : { pause: await pause(current.value) }),
+            ...(endReason === undefined ? {} : { endReason }),
+          })
         : undefined;
       if (next === undefined) {
-        this.#know(current);
+        this.#know(current, heard);
         return { moved: false, record: current.value };
       }
       const index = taskIndex(next);
       if (!(await this.#swapLanded(key, current.version, next))) continue;
-      this.#know({ version: current.version + 1, value: next, index });
+      this.#know({ version: current.version + 1, value: next, index }, heard);
       await feed.publish({ kind: 'task', id: taskId });
       return { moved: true, record: next };
     }
@@ -128,8 +149,9 @@ export class Tasks {
     event: keyof typeof endEvents,
     reason?: string,
     by?: string,
+    only: (record: TaskRecord) => boolean = () => true,
   ): Promise<TaskEnd> {
-    const change = reason === undefined ? {} : { endReason: reason };
+    const change = { only, ...(reason === undefined ? {} : { endReason: reason }) };
     const { moved, record } = await this.move(taskId, event, change);
     if (moved)
       this.audit(record, {
@@ -162,9 +184,18 @@ export class Tasks {
 
   /** Ends a task that has run out of time. Answers whether it had. */
   async expireIfDue(record: TaskRecord): Promise<boolean> {
-    if (this.#runtime.clock.now() < deadlineOf(record)) return false;
-    await this.end(record.id, 'expire', 'the task ran out of time');
-    return true;
+    const { clock } = this.#runtime;
+    const isDue = (current: TaskRecord): boolean => clock.now() >= deadlineOf(current);
+    if (!isDue(record)) return false;
+    const { status } = await this.end(
+      record.id,
+      'expire',
+      'the task ran out of time',
+      undefined,
+      // Paused meanwhile, its time stands still.
+      isDue,
+    );
+    return hasEnded(status);
   }
 
   /** Records what happened to a task, in its own stream. */
@@ -197,13 +228,16 @@ export class Tasks {
     }
   }
 
-  #know(current: Versioned<TaskRecord>): TaskCell {
+  /** `heard` is how much had been heard when the reading began: what was heard since may be about this task. */
+  #know(current: Versioned<TaskRecord>, heard: number): TaskCell {
+    const { clock, policy } = this.#runtime;
     const { id } = current.value;
     const cell = this.#cells.get(id);
-    const known = cell ?? { current, stale: false, deadlineAt: 0 };
+    const known = cell ?? { current, stale: false, believedUntilMs: 0, deadlineAt: 0 };
     if (current.version >= known.current.version) {
       known.current = current;
-      known.stale = false;
+      known.stale = heard !== this.#heard;
+      known.believedUntilMs = clock.monotonicMs() + policy.revalidateMs;
       known.deadlineAt = deadlineOf(current.value);
     }
     // An ended task cannot change: nothing has to be heard about it any more.

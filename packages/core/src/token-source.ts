@@ -54,14 +54,23 @@ export class TokenSource {
     return held;
   }
 
-  /** @throws {AuthError} when there is no token to be had, or not within the time a call may wait. */
-  async token(slot: SlotSpec, request: TokenRequest = {}): Promise<AccessTokenSlot> {
+  /**
+   * The slot's token, after whatever has to be waited for. `mayMint` is asked before each request to the issuer and
+   * throws where the slot's task has ended meanwhile: only a slot that no other task shares may have one.
+   *
+   * @throws {AuthError} when there is no token to be had, or not within the time a call may wait.
+   */
+  async token(
+    slot: SlotSpec,
+    request: TokenRequest = {},
+    mayMint?: () => Promise<void>,
+  ): Promise<AccessTokenSlot> {
     const { rejectedGeneration, signal } = request;
     if (rejectedGeneration === undefined) {
       const held = this.peek(slot);
       if (held !== undefined) return held;
     }
-    return this.#within(this.#refresh(slot, rejectedGeneration), signal);
+    return this.#within(this.#refresh(slot, rejectedGeneration, 'waiting', mayMint), signal);
   }
 
   /** The grant as this process last saw it; read from the store when it never did. */
@@ -100,13 +109,14 @@ export class TokenSource {
   #refresh(
     slot: SlotSpec,
     rejected: number | undefined,
-    mode: 'waiting' | 'background' = 'waiting',
+    mode: 'waiting' | 'background',
+    mayMint?: () => Promise<void>,
   ): Promise<AccessTokenSlot> {
     const name = refreshName(slot, rejected, mode);
     let refreshing = this.#refreshing.get(name);
     if (refreshing === undefined) {
       refreshing = this.#mutex
-        .runExclusive(() => this.#drive(slot, rejected, mode))
+        .runExclusive(() => this.#drive(slot, rejected, mode, mayMint))
         .finally(() => this.#refreshing.delete(name));
       this.#refreshing.set(name, refreshing);
     }
@@ -118,10 +128,12 @@ export class TokenSource {
     slot: SlotSpec,
     rejected: number | undefined,
     mode: 'waiting' | 'background',
+    mayMint?: () => Promise<void>,
   ): Promise<AccessTokenSlot> {
     const { clock, times } = this.#context;
     const giveUpAtMs = clock.monotonicMs() + times.maxWaitMs;
     using change = recordChanges(this.#context);
+    let outlived = false;
     for (;;) {
       const current = await this.#read();
       if (current === undefined)
@@ -129,6 +141,8 @@ export class TokenSource {
       const held = current.value.slots[slot.key];
       if (held !== undefined && this.#serves(held, rejected)) return held;
 
+      if (this.#context.closed())
+        throw new AuthError('cancelled', { detail: 'the runtime is closed' });
       const { state } = current.value;
       if (state.status === 'dead')
         throw new AuthError(
@@ -141,8 +155,12 @@ export class TokenSource {
         waitMs = this.#backoffMs(current.version, state);
         if (waitMs === 0) {
           assertGranted(current.value, slot);
+          await mayMint?.();
           const rotated = await rotate(this.#context, current, slot);
-          if (typeof rotated === 'object') return this.#remember(rotated, slot);
+          if (typeof rotated !== 'object') continue;
+          if (outlived || !isOver(rotated, clock.now())) return this.#remember(rotated, slot);
+          // The pair was held while the store was down, for longer than its access token lives: once more.
+          outlived = true;
           continue;
         }
       } else {
@@ -255,6 +273,11 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
+}
+
+/** Whether a token came to its end before it could be handed out. One that was issued with no lifetime is for one use. */
+function isOver({ issuedAt, expiresAt }: AccessTokenSlot, now: number): boolean {
+  return expiresAt > issuedAt && now >= expiresAt;
 }
 
 /** Callers that want the same share one refresh: what "the same" is. */

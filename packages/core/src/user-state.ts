@@ -50,6 +50,8 @@ export interface SubjectCell {
   verdict: Verdict;
   /** Monotonic ms until which the fast path may believe `verdict`. */
   trustedUntilMs: number;
+  /** The same as epoch ms: a machine that sleeps may stop the monotonic clock. */
+  trustedUntil: number;
   /** Monotonic ms of the last positive answer. */
   lastActiveMs: number;
   /** Counts what was heard, so that an answer asked for before it is not believed after it. */
@@ -95,6 +97,7 @@ export class UserStates {
         principal,
         verdict: { state: 'unknown', source: 'nobody asked yet' },
         trustedUntilMs: Number.NEGATIVE_INFINITY,
+        trustedUntil: Number.NEGATIVE_INFINITY,
         lastActiveMs: Number.NEGATIVE_INFINITY,
         heard: 0,
       };
@@ -103,7 +106,7 @@ export class UserStates {
     return cell;
   }
 
-  /** Makes the next use ask again: something was pushed, or another process saw a change. */
+  /** Makes the next use ask again. */
   distrust(id: string): void {
     const cell = this.#cells.get(id);
     if (cell === undefined) return;
@@ -111,12 +114,19 @@ export class UserStates {
     cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
   }
 
+  /** There is news: something was pushed, or another process was told no. Only an answer counts after it, no silence. */
+  hear(id: string): void {
+    this.distrust(id);
+    const cell = this.#cells.get(id);
+    if (cell !== undefined) cell.lastActiveMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Asks, unless a positive answer is younger than the cache time or someone is asking already. */
   async check(principal: Principal, id: string, moment: GateMoment): Promise<Verdict> {
     const cell = this.cell(principal, id);
     const { clock, times } = this.#context;
     const age = clock.monotonicMs() - cell.lastActiveMs;
-    const trusted = cell.trustedUntilMs > clock.monotonicMs();
+    const trusted = this.isTrusted(cell);
     if (trusted && cell.verdict.state === 'active' && age < times.cacheMs) return cell.verdict;
     let asking = this.#asking.get(id);
     if (asking === undefined) {
@@ -124,6 +134,12 @@ export class UserStates {
       this.#asking.set(id, asking);
     }
     return asking;
+  }
+
+  /** Whether the last answer may still be believed. */
+  isTrusted(cell: SubjectCell): boolean {
+    const { clock } = this.#context;
+    return clock.monotonicMs() < cell.trustedUntilMs && clock.now() < cell.trustedUntil;
   }
 
   /** Whether a call with `effect` may go on with a token it already has. Minting needs `active`. */
@@ -143,16 +159,20 @@ export class UserStates {
   async #ask(cell: SubjectCell, moment: GateMoment): Promise<Verdict> {
     const { clock, times } = this.#context;
     for (;;) {
-      const askedAt = clock.monotonicMs();
+      const askedAtMs = clock.monotonicMs();
+      const askedAt = clock.now();
       const { heard } = cell;
       const verdict = await this.#mostRestrictive(cell.principal, moment);
       // Whoever asked after the news shares this answer, so it must not be older than the news.
       if (cell.heard !== heard) continue;
       const before = cell.verdict;
       cell.verdict = verdict;
-      if (verdict.state === 'active') cell.lastActiveMs = askedAt;
-      cell.trustedUntilMs =
-        verdict.state === 'active' ? askedAt + times.revalidateMs : Number.NEGATIVE_INFINITY;
+      const trustedForMs = verdict.state === 'active' ? times.revalidateMs : -Infinity;
+      cell.trustedUntilMs = askedAtMs + trustedForMs;
+      cell.trustedUntil = askedAt + trustedForMs;
+      if (verdict.state === 'active') cell.lastActiveMs = askedAtMs;
+      // Who was denied is not tolerated when the gate then falls silent.
+      else if (verdict.state !== 'unknown') cell.lastActiveMs = -Infinity;
       if (verdict.state !== before.state) this.#context.changed(cell.principal, verdict, before);
       return verdict;
     }

@@ -39,7 +39,7 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
   }
   if (current === undefined) return 'nothing';
   if (current === null) return 'null';
-  const isSecret = /secret|token|key/i.test(String(path.at(-1) ?? ''));
+  const isSecret = path.some((part) => /secret|token|key|session/i.test(String(part)));
   if (typeof current === 'string')
     return isSecret ? 'a text' : JSON.stringify(withoutCredentials(current).slice(0, 80));
   if (typeof current === 'number' || typeof current === 'boolean')
@@ -47,7 +47,7 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
   return Array.isArray(current) ? 'an array' : `a ${typeof current}`;
 }
 
-/** URLs carry secrets in two places: before the host, and in the query. */
+/** URLs carry secrets in two places: before the host, and in the query; also those that lack their beginning. */
 function withoutCredentials(text: string): string {
-  return text.replace(/:\/\/[^/?#]*@/, '://…@').replace(/(:\/\/[^?#]*)[?#].*$/s, '$1?…');
+  return text.replace(/:\/\/[^/?#]*@/, '://…@').replace(/[?#].*$/s, '?…');
 }

@@ -234,7 +234,11 @@ describe('an imported grant', () => {
       { ...grant, tokens: { ...tokens, token_type: 'DPoP' } },
       'tokens.token_type',
     ],
-    ['no lifetime', { ...grant, tokens: { ...tokens, expires_in: 0 } }, 'tokens.expires_in'],
+    [
+      'a lifetime below 0',
+      { ...grant, tokens: { ...tokens, expires_in: -1 } },
+      'tokens.expires_in',
+    ],
     ['a resource that is no URL', { ...grant, resources: ['api'] }, 'resources.0'],
     ['a time in seconds with a fraction', { ...grant, issuedAt: 1.5 }, 'issuedAt'],
     ['an option that is none', { ...grant, refreshToken: canary }, 'refreshToken'],

@@ -6,14 +6,11 @@ const script = new URL('./store-process.ts', import.meta.url);
 
 /** A process of its own that waits, ready, for a message to begin. Killed when the test is over. */
 export async function startProcess(
-  task: 'increment' | 'writeForever' | 'tryToWrite' | 'watchOnly',
+  task: 'increment' | 'writeForever' | 'tryToWrite' | 'tryToWriteAsNobody' | 'watchOnly',
   path: string,
-  options: { readonly count?: number; readonly uid?: number } = {},
+  options: { readonly count?: number } = {},
 ): Promise<ChildProcess> {
-  const child = fork(script, [task, path, String(options.count ?? 0)], {
-    execArgv: [],
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-  });
+  const child = fork(script, [task, path, String(options.count ?? 0)], { execArgv: [] });
   onTestFinished(() => void child.kill('SIGKILL'));
   await nextMessage(child);
   return child;

@@ -1,0 +1,285 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { AccessTokenSlot, DelegationStrategyName } from '../src/index.ts';
+import {
+  createLatch,
+  createWorld,
+  never,
+  type ProcessOptions,
+  reading,
+  type World,
+  writing,
+} from './world.ts';
+
+const ends = { token: 'token', grant: 'grant' } as const;
+
+/** A world whose issuer revokes one token, or with it the whole grant, and whose app knows that. */
+async function setUp(
+  what: 'token' | 'grant' = 'token',
+  delegation: DelegationStrategyName = 'narrowedRefresh',
+  options: ProcessOptions = {},
+) {
+  const world = await createWorld({
+    issuer: { accessTokenRevocation: ends[what] },
+    process: { provider: { delegation, profile: { accessTokenRevocation: what } } },
+  });
+  const process = world.start(options);
+  const grantId = await world.grant(process);
+  return { world, process, grantId };
+}
+
+function factsOf(world: World, token: AccessTokenSlot) {
+  return world.issuer.accessToken(token.accessToken.reveal());
+}
+
+/** A fetch for the issuer whose revocations fail until `back` is called. */
+function revocationsFail() {
+  let away = true;
+  const fetch: typeof globalThis.fetch = (input, init) =>
+    away && String(input).endsWith('/revocation')
+      ? Promise.reject(new TypeError('fetch failed'))
+      : globalThis.fetch(input, init);
+  return {
+    fetch,
+    back() {
+      away = false;
+    },
+  };
+}
+
+describe('a task with tokens of its own', () => {
+  it('works with the scopes it was started with, and no more', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const reader = await world.task(process, { requirements: [reading] });
+    const both = await world.task(process, { requirements: [writing, reading] });
+
+    const narrow = await reader.getAccessToken(reading);
+    const wide = await both.getAccessToken(reading);
+
+    expect((await factsOf(world, narrow))?.scopes).toEqual(['read']);
+    expect((await factsOf(world, wide))?.scopes.toSorted()).toEqual(['read', 'write']);
+  });
+
+  it('pauses when a tool wants more, before anything is sent', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const run = task.startRun();
+    const call = run.call({ requirement: writing, toolName: 't', toolCallId: 'c', input: {} });
+
+    await expect(call.principal.fetch('items', { method: 'POST' })).rejects.toMatchObject({
+      code: 'insufficient_scope',
+    });
+    expect(await run.finish()).toMatchObject({
+      status: 'paused',
+      pause: { reason: { code: 'insufficient_scope' }, call: { scopes: ['write'] } },
+    });
+    expect(world.api.tokensSeen.size).toBe(0);
+    expect(world.issuer.counters.tokenRequests).toBe(0);
+  });
+
+  it('pauses when the API wants more than the tool declared, and says what it wants', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const run = task.startRun();
+    const call = run.call({ requirement: reading, toolName: 't', toolCallId: 'c', input: {} });
+
+    await expect(call.principal.fetch('items', { method: 'POST' })).rejects.toMatchObject({
+      code: 'insufficient_scope',
+    });
+    expect(await run.finish()).toMatchObject({
+      status: 'paused',
+      pause: { reason: { requiredScopes: ['write'] } },
+    });
+  });
+});
+
+describe('the end of a task', () => {
+  it('revokes its own token and nothing else, where the issuer can', async () => {
+    const { world, process, grantId } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const other = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+    const others = await other.getAccessToken(reading);
+
+    const end = await task.complete();
+
+    expect(end).toEqual({
+      status: 'completed',
+      delegations: [{ delegationId: expect.any(String), resource: 'api', status: 'revoked' }],
+    });
+    expect(await factsOf(world, own)).toBeUndefined();
+    expect(await factsOf(world, others)).toBeDefined();
+    expect(world.issuer.grant(grantId).alive).toBe(true);
+    expect(world.issuer.counters.revocations).toBe(1);
+    expect((await other.getAccessToken(reading)).generation).toBe(others.generation);
+  });
+
+  it.each(['complete', 'cancel', 'fail'] as const)('by %s revokes it', async (way) => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+    await task[way]();
+    expect(await factsOf(world, own)).toBeUndefined();
+  });
+
+  it('by running out of time revokes it, when somebody looks', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading], expectedDurationMs: 1000 });
+    const own = await task.getAccessToken(reading);
+    world.clock.skip(1201);
+    expect(await process.outlive.maintain()).toMatchObject({ tasksExpired: 1 });
+    expect(await factsOf(world, own)).toBeUndefined();
+    await expect(task.getAccessToken(reading)).rejects.toMatchObject({ code: 'task_ended' });
+  });
+
+  it('revokes nothing where that would end the whole grant, and tells until when the token works', async () => {
+    const { world, process, grantId } = await setUp('grant');
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+
+    const end = await task.complete();
+
+    expect(end).toMatchObject({
+      authorityEndsAt: own.expiresAt,
+      delegations: [{ status: 'lapsing', authorityEndsAt: own.expiresAt }],
+    });
+    expect(world.issuer.counters.revocations).toBe(0);
+    expect(world.issuer.grant(grantId).alive).toBe(true);
+    expect(await factsOf(world, own)).toBeDefined();
+  });
+
+  it('leaves a shared token to others, and tells until when it works', async () => {
+    const { world, process, grantId } = await setUp('token', 'shared');
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const shared = await task.getAccessToken(reading);
+    expect(await task.complete()).toMatchObject({ authorityEndsAt: shared.expiresAt });
+    expect(world.issuer.counters.revocations).toBe(0);
+    expect(world.issuer.grant(grantId).alive).toBe(true);
+  });
+
+  it('asks the issuer nothing where no token was ever minted', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const end = await task.complete();
+    expect(end.delegations).toMatchObject([{ status: 'revoked' }]);
+    expect(end.authorityEndsAt).toBeUndefined();
+    expect(world.issuer.counters.revocations).toBe(0);
+  });
+
+  it('says how it ended when it is ended again, and revokes nothing twice', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    await task.getAccessToken(reading);
+    const first = await task.complete();
+    expect(await task.cancel('late')).toEqual(first);
+    expect(world.issuer.counters.revocations).toBe(1);
+  });
+
+  it('does not forget a token that was being minted', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const answered = createLatch();
+    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
+    using _release = { [Symbol.dispose]: answered.open };
+    const token = task.getAccessToken(reading).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+
+    expect((await task.complete()).delegations).toMatchObject([{ status: 'revoking' }]);
+    answered.open();
+    expect(await token).toMatchObject({ code: 'task_ended' });
+    world.clock.skip(2001);
+    expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 1 });
+    const { slots } = await world.grantRecord();
+    const [minted] = Object.entries(slots).flatMap(([key, slot]) =>
+      key.startsWith('delegation') ? [slot] : [],
+    );
+    if (minted === undefined) throw new Error('nothing was minted');
+    expect(await factsOf(world, minted)).toBeUndefined();
+  });
+});
+
+describe('a task that ended while its call waited for the refresh of another', () => {
+  it('gets no token any more: nothing is minted for it', async () => {
+    const { world, process, grantId } = await setUp();
+    await using _ = world;
+    const first = await world.task(process, { requirements: [reading] });
+    const second = await world.task(process, { requirements: [reading] });
+    const answered = createLatch();
+    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
+    using _release = { [Symbol.dispose]: answered.open };
+    const one = first.getAccessToken(reading);
+    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    const other = second.getAccessToken(reading).catch((error: unknown) => error);
+    const reads = process.store.calls.length;
+    await vi.waitFor(() => expect(process.store.calls.length).toBeGreaterThan(reads));
+
+    const end = await second.complete();
+    answered.open();
+
+    expect(await one).toMatchObject({ generation: 1 });
+    expect(await other).toMatchObject({ code: 'task_ended' });
+    expect(end.delegations).toMatchObject([{ status: 'revoked' }]);
+    expect(world.presented(grantId)).toEqual([1, 0]);
+  });
+});
+
+describe('a revocation that fails', () => {
+  it('is told, and tried again by maintenance until it has worked', async () => {
+    const issuer = revocationsFail();
+    const { world, process } = await setUp('token', 'narrowedRefresh', {
+      provider: {
+        delegation: 'narrowedRefresh',
+        profile: { accessTokenRevocation: 'token' },
+        fetch: issuer.fetch,
+      },
+    });
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+
+    expect(await task.complete()).toMatchObject({
+      authorityEndsAt: own.expiresAt,
+      delegations: [{ status: 'revoking' }],
+    });
+    expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 0 });
+    world.clock.skip(2001);
+    expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 0 });
+    issuer.back();
+    expect(await factsOf(world, own)).toBeDefined();
+    world.clock.skip(4001);
+    expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 1 });
+    expect(await factsOf(world, own)).toBeUndefined();
+    world.clock.skip(60_000);
+    expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 0 });
+  });
+
+  it('is taken up by another process when its own has died', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+    process.store.intercept((call, proceed) =>
+      call.index?.kind === 'delegation' ? never() : proceed(),
+    );
+    task.complete().catch(() => undefined);
+    const other = world.start();
+    await vi.waitFor(async () =>
+      expect((await world.start().outlive.task(task.id))?.status).toBe('completed'),
+    );
+    process.kill();
+
+    world.clock.skip(6000);
+    await other.outlive.maintain();
+    expect(await factsOf(world, own)).toBeUndefined();
+  });
+});

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import {
+  createLatch,
+  createWorld,
+  lifetimeMs,
+  never,
+  reading,
+  untilDueMs,
+  untilUnusableMs,
+} from './world.ts';
+
+describe('a caller of getAccessToken', () => {
+  it('is served a usable token also when the platform takes no background work', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    const process = world.start({
+      waitUntil: () => {
+        throw new Error('the request is over');
+      },
+    });
+    await world.grant(process);
+    const task = await world.task(process);
+    await task.getAccessToken(reading);
+    world.clock.skip(untilDueMs);
+    expect((await task.getAccessToken(reading)).generation).toBe(0);
+  });
+
+  it('stops waiting for the store, too, when it aborts', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    const process = world.start();
+    await world.grant(process);
+    const task = await world.task(process);
+    using _hung = process.store.intercept(never);
+    world.clock.skip(untilUnusableMs);
+    const caller = new AbortController();
+    const token = task.getAccessToken(reading, { signal: caller.signal });
+    caller.abort();
+    await expect(token).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it('gets no token that expired while its pair could not be stored', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    const process = world.start({ policy: { maxWaitMs: 100 * lifetimeMs } });
+    await world.grant(process);
+    const task = await world.task(process);
+    world.clock.skip(untilUnusableMs);
+    const reached = createLatch();
+    const go = createLatch();
+    let once = true;
+    using _late = process.store.intercept(async (call, proceed) => {
+      if (
+        once &&
+        call.operation === 'compareAndSwap' &&
+        call.index?.kind === 'grant' &&
+        call.index.status === 'idle'
+      ) {
+        once = false;
+        reached.open();
+        await go.opened;
+      }
+      return proceed();
+    });
+    const token = task.getAccessToken(reading);
+    await reached.opened;
+    world.clock.skip(lifetimeMs + 1000);
+    go.open();
+    const got = await token;
+    expect(world.clock.now()).toBeLessThan(got.expiresAt);
+  });
+
+  it('starts no refresh in a runtime that is closed', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    const process = world.start();
+    const grantId = await world.grant(process);
+    const task = await world.task(process);
+    world.clock.skip(untilUnusableMs);
+    await process.outlive.close();
+    await expect(task.getAccessToken(reading)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(world.presented(grantId)).toEqual([0]);
+  });
+});
+
+it('waiting keeps a process alive, which may hold a new pair', async () => {
+  const clock = new URL('../src/clock.ts', import.meta.url);
+  const script = `import { sleep, systemClock } from '${clock}';
+    await sleep(systemClock, 20); console.log('waited');`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    script,
+  ]);
+  expect(stdout.trim()).toBe('waited');
+});
