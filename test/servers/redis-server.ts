@@ -32,11 +32,7 @@ export async function redisServer(): Promise<RedisServer> {
 export async function ownRedisServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<OwnRedisServer> {
-  const program = await installedProgram({
-    names: ['valkey-server', 'redis-server'],
-    debianPackage: 'redis-server',
-    variable: 'REDIS_URL',
-  });
+  const program = await redisProgram();
   const directives = { appendonly: 'yes', appendfsync: 'always', save: '', ...settings };
   const process = await startServer({
     program,
@@ -50,6 +46,19 @@ export async function ownRedisServer(
   return { url: `redis://127.0.0.1:${process.port}`, process, stop: () => process.stop() };
 }
 
+/**
+ * The server program, Valkey's or Redis's.
+ *
+ * @throws Error of one line that says what to do, when there is none.
+ */
+export async function redisProgram(): Promise<string> {
+  return installedProgram({
+    names: ['valkey-server', 'redis-server'],
+    debianPackage: 'redis-server',
+    variable: 'REDIS_URL',
+  });
+}
+
 /** What the server on `port` answers to one command without arguments that hold spaces; empty when nobody answers. */
 export async function redisCommand(port: number, command: string): Promise<string> {
   return new Promise((resolve) => {
@@ -57,7 +66,7 @@ export async function redisCommand(port: number, command: string): Promise<strin
     const socket = connect({ port, host: '127.0.0.1' });
     const finish = (): void => {
       socket.destroy();
-      resolve(answer);
+      resolve(answer.replace(farewell, ''));
     };
     socket.setTimeout(5000, finish);
     // Not up yet, or on its way down: an empty answer says so.
@@ -66,6 +75,11 @@ export async function redisCommand(port: number, command: string): Promise<strin
     socket.once('connect', () => socket.write(`${command}\r\nQUIT\r\n`));
     socket.on('data', (data) => {
       answer += data.toString('utf8');
+      // A Sentinel does not know the word and keeps the connection.
+      if (answer.includes("unknown command 'QUIT'")) finish();
     });
   });
 }
+
+/** What a server answers to QUIT. */
+const farewell = /(\+OK|-ERR unknown command 'QUIT'[^\n]*)\r\n$/;

@@ -13,7 +13,7 @@ const atRisk =
  * Looks at the server before the store is used: refuses a replica and a newer layout, and warns where the server's
  * settings let acknowledged writes be lost.
  *
- * @throws StoreError `read_only` on a replica, `newer_schema` when a newer version of this package wrote the data.
+ * @throws Error READONLY on a replica; StoreError `newer_schema` when a newer version of this package wrote the data.
  */
 export async function checkServer(
   connection: RedisConnection,
@@ -29,11 +29,8 @@ export async function checkServer(
   ]);
   const found = replyOf(schema);
   const state = parseInfo(optional(replication));
-  if (state.get('role') === 'slave')
-    throw new StoreError(
-      'read_only',
-      'This Redis server is a replica; nothing was written. Connect the client to the master.',
-    );
+  // In the words that the server has for writes: it may be about to be replaced by a failover.
+  if (state.get('role') === 'slave') throw new Error('READONLY This server is a replica.');
   if (found === null || found === undefined)
     await replyTo(connection, ['SET', keys.schema, schemaVersion, 'NX']);
   else if (found !== schemaVersion)

@@ -6,7 +6,10 @@ import { endsConnection, isPassing, replyCode, storeErrorFrom } from './redis-er
 const firstDelayMs = 20;
 const longestDelayMs = 500;
 
-/** What is done with a connection. It must not catch the errors of its commands for good. */
+/** How long a server that says it is a replica may be one that a failover is about to replace. */
+const failoverMs = 2000;
+
+/** What is done with a connection. The errors of its commands come out of it, unless they are part of the answer. */
 export type Operation<T> = (connection: RedisConnection) => Promise<T>;
 
 /** The store's connection for commands: opened when needed, replaced when lost, and never waited for too long. */
@@ -79,7 +82,7 @@ export function createSession(parts: {
 
   const run = async <T>(operation: Operation<T>, repeatable: boolean): Promise<T> => {
     const deadline = createDeadline(timeoutMs);
-    let redirected = false;
+    const afterFailoverMs = timeoutMs - Math.min(failoverMs, timeoutMs / 2);
     for (let delayMs = firstDelayMs; ; delayMs = Math.min(2 * delayMs, longestDelayMs)) {
       let connection: RedisConnection | undefined;
       let begun = false;
@@ -95,10 +98,10 @@ export function createSession(parts: {
           deadline.leftMs() <= 0 || (!(error instanceof StoreError) && endsConnection(error));
         if (connection !== undefined && lost) discard(connection);
         const code = replyCode(error);
-        const nothingDone = !begun || isPassing(error) || (code === 'READONLY' && !redirected);
-        redirected ||= code === 'READONLY';
         const mayRepeat =
-          code === undefined ? repeatable || !begun : nothingDone && isWorthwhile(error);
+          code === undefined
+            ? repeatable || !begun
+            : isPassing(error) || (code === 'READONLY' && deadline.leftMs() > afterFailoverMs);
         if (closed || error instanceof StoreError || !mayRepeat || deadline.leftMs() <= delayMs)
           throw begun ? storeErrorFrom(error) : openingError(error, timeoutMs);
         // Jitter, so that processes do not come back in step.
@@ -116,11 +119,6 @@ export function createSession(parts: {
       if (current !== undefined) discard(current);
     },
   };
-}
-
-/** Whether asking again may help: a refused password stays refused. */
-function isWorthwhile(error: unknown): boolean {
-  return isPassing(error) || replyCode(error) === 'READONLY';
 }
 
 function openingError(error: unknown, timeoutMs: number): unknown {
