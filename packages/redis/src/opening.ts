@@ -25,6 +25,10 @@ export function openingOf(client: Opened): Opening {
       lastError = error;
       if (replyCode(error) !== undefined && !isPassing(error)) reject(error);
     });
+    // The cluster client of ioredis forgets about `connect` when the cluster is not in a good state.
+    client.on('end', () =>
+      reject(lastError ?? new Error('the connection ended before it was open')),
+    );
     client.connect().then(
       () => {
         isDone = true;
