@@ -10,7 +10,10 @@ export interface AgentParts {
 }
 
 /** The runtime of one process: all processes of a test configure the same one. */
-export function createAgentRuntime(setup: AgentSetup, parts: AgentParts): Outlive {
+export function createAgentRuntime(
+  setup: Pick<AgentSetup, 'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy'>,
+  parts: AgentParts,
+): Outlive {
   return createOutlive({
     ...parts,
     keys: setup.keys,
