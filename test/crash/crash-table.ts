@@ -3,12 +3,18 @@ import { crashPoints } from './crash-points.ts';
 import { crashProfiles } from './crash-profiles.ts';
 
 const journals: Readonly<Record<CrashCell['journal'], string>> = {
-  off: 'no',
-  sameHost: 'same host',
-  otherHost: 'other host',
+  off: 'none',
+  sameHost: 'on the host that recovers',
+  otherHost: 'on another host',
+};
+const journalNames = Object.keys(journals) as CrashCell['journal'][];
+
+const ends: Readonly<Record<CrashCell['end'], string>> = {
+  kill: 'The process was killed (`SIGKILL`), and another one came:',
+  stop: 'The process was stopped (`SIGSTOP`), another one recovered its grants, and it went on (`SIGCONT`):',
 };
 
-/** A run of the matrix as Markdown: what was run, and a table. */
+/** A run of the matrix as Markdown: what was run, and a table for each end. */
 export function crashTable(cells: readonly CrashRun[]): string {
   const stores = [...new Set(cells.map(({ store }) => store))];
   const worse = cells.filter(isWorse).length;
@@ -16,25 +22,40 @@ export function crashTable(cells: readonly CrashRun[]): string {
     ({ outcome, reference }) => outcome === 'ok' && reference === 'signIn',
   ).length;
   const day = new Date().toISOString().slice(0, 10);
-  const head = ['issuer profile', 'journal', ...crashPoints.map(({ title }) => title)];
+  const summary =
+    `One run on ${day}: ${cells.length} cells on ${stores.join(', ')}; ` +
+    `${worse} worse than the best that a client can do, ${better} better.`;
   return [
-    `One run on ${day}: ${cells.length} cells on ${stores.join(', ')}; ${worse} worse than the best that a client can do, ${better} better.`,
-    '',
-    row(head),
-    row(head.map(() => '---')),
-    ...crashProfiles.flatMap((profile) =>
-      (Object.keys(journals) as CrashCell['journal'][]).flatMap((journal) => {
-        const found = cells.filter(
-          (cell) => cell.profile.name === profile.name && cell.journal === journal,
-        );
-        if (found.length === 0) return [];
-        const points = crashPoints.map(({ name }) =>
-          entry(found.filter(({ point }) => point.name === name)),
-        );
-        return [row([profile.title, journals[journal], ...points])];
-      }),
-    ),
+    summary,
+    ...(Object.keys(ends) as CrashCell['end'][]).flatMap((end) => {
+      const those = cells.filter((cell) => cell.end === end);
+      return those.length === 0 ? [] : ['', ends[end], '', ...tableOf(those)];
+    }),
   ].join('\n');
+}
+
+function tableOf(cells: readonly CrashRun[]): string[] {
+  const head = ['issuer profile', 'journal', ...crashPoints.map(({ title }) => title)];
+  const rows = crashProfiles.flatMap((profile) => {
+    // Journals that make no difference share a row.
+    const byOutcome = new Map<string, CrashCell['journal'][]>();
+    for (const journal of journalNames) {
+      const found = cells.filter(
+        (cell) => cell.profile.name === profile.name && cell.journal === journal,
+      );
+      if (found.length === 0) continue;
+      const outcome = row(
+        crashPoints.map(({ name }) => entry(found.filter(({ point }) => point.name === name))),
+      );
+      byOutcome.set(outcome, [...(byOutcome.get(outcome) ?? []), journal]);
+    }
+    return [...byOutcome].map(([outcome, those]) => {
+      const any = those.length === journalNames.length;
+      const where = any ? 'any' : those.map((journal) => journals[journal]).join('; ');
+      return `| ${profile.title} | ${where} ${outcome}`;
+    });
+  });
+  return [row(head), row(head.map(() => '---')), ...rows];
 }
 
 /** A cell, and the store it was run on. */
@@ -42,17 +63,14 @@ export interface CrashRun extends CrashCell {
   readonly store: string;
 }
 
-/** All stores and both ends agree, or it is said who does not. */
+/** All stores agree, or it is said which does not. */
 function entry(cells: readonly CrashRun[]): string {
-  const words = cells.map(wordOf);
-  const [first = 'not run'] = words;
-  if (words.every((word) => word === first)) return first;
-  return [...new Set(words)]
+  const words = [...new Set(cells.map(wordOf))];
+  if (words.length <= 1) return words[0] ?? 'not run';
+  return words
     .map((word) => {
-      const those = cells.filter((cell) => wordOf(cell) === word);
-      const ends = new Set(those.map(({ end }) => end));
-      const stores = new Set(those.map(({ store }) => store));
-      return `${word} (${[...ends].join(', ')}: ${[...stores].join(', ')})`;
+      const those = cells.filter((cell) => wordOf(cell) === word).map(({ store }) => store);
+      return `${word} (${those.join(', ')})`;
     })
     .join('; ');
 }
