@@ -72,9 +72,7 @@ function isPool(pool: unknown): pool is PostgresPool {
   return (
     typeof pool === 'object' &&
     pool !== null &&
-    ['connect', 'on', 'removeListener'].every(
-      (name) => typeof Reflect.get(pool, name) === 'function',
-    ) &&
+    ['connect', 'on'].every((name) => typeof Reflect.get(pool, name) === 'function') &&
     // A single Client has the rest too, but lends nothing.
     'totalCount' in pool
   );

@@ -20,7 +20,7 @@ export interface PostgresPoolClient {
 export interface PostgresPool {
   connect(): Promise<PostgresPoolClient>;
   on(event: 'error', listener: (error: Error) => void): unknown;
-  removeListener(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'connect', listener: (client: PostgresPoolClient) => void): unknown;
 }
 
 /** How to reach the server directly: fields of `pg`'s `ClientConfig`, which may also have others. */

@@ -168,10 +168,10 @@ async function rowsOf(
   values: unknown[],
 ): Promise<readonly Row[]> {
   const { rows } = await client.query(
-    `SELECT pg_is_in_recovery() AS standby, page.* FROM (VALUES (1)) AS always
-     LEFT JOIN (SELECT true AS found, selected.* FROM (${select}) AS selected) AS page ON true ${order}`,
+    `SELECT pg_is_in_recovery()::int AS standby, page.* FROM (VALUES (1)) AS always
+     LEFT JOIN (SELECT 1 AS found, selected.* FROM (${select}) AS selected) AS page ON true ${order}`,
     values,
   );
-  if (rows[0]?.['standby'] !== false) throw readOnlyError();
-  return rows.filter((row) => row['found'] === true);
+  if (Number(rows[0]?.['standby']) !== 0) throw readOnlyError();
+  return rows.filter((row) => row['found'] !== null);
 }

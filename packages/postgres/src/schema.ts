@@ -101,20 +101,20 @@ async function schemaVersion(client: PostgresPoolClient, tables: Tables): Promis
   // A scan of the catalog, and not to_regclass: that may answer from a cache that does not know what another process made
   // while this one waited for its lock.
   const { rows } = await client.query(
-    `SELECT pg_is_in_recovery() AS standby, current_setting('server_encoding') AS encoding,
+    `SELECT pg_is_in_recovery()::int AS standby, current_setting('server_encoding') AS encoding,
        EXISTS (SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-         WHERE nspname = $1 AND relname = 'schema_version') AS exists`,
+         WHERE nspname = $1 AND relname = 'schema_version')::int AS found`,
     [tables.schema],
   );
   const [server] = rows;
-  if (server?.['standby'] === true) throw readOnlyError();
+  if (Number(server?.['standby']) !== 0) throw readOnlyError();
   if (server?.['encoding'] !== 'UTF8')
     throw new StoreError(
       'unavailable',
       `The database has the encoding ${String(server?.['encoding'])}, which does not hold every text. Nothing was ` +
         "changed. Create one with ENCODING 'UTF8'.",
     );
-  if (server['exists'] !== true) return 0;
+  if (Number(server['found']) === 0) return 0;
   const answer = await client.query(`SELECT version FROM ${tables.schemaVersion}`);
   const version = Number(answer.rows[0]?.['version']);
   if (version <= migrations.length) return version;

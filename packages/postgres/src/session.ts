@@ -43,9 +43,7 @@ export function createSession(parts: {
   let prepared: Promise<void> | undefined;
   let closed = false;
 
-  // The pool replaces an idle connection that breaks; without a listener, its event would end the process.
-  const ignoreIdleError = (): void => undefined;
-  pool.on('error', ignoreIdleError);
+  guardPool(pool);
 
   const assertOpen = (): void => {
     if (closed)
@@ -102,7 +100,6 @@ export function createSession(parts: {
     write: (operation) => run(operation, isConflict),
     assertOpen,
     close() {
-      if (!closed) pool.removeListener('error', ignoreIdleError);
       closed = true;
     },
   };
@@ -112,6 +109,22 @@ export function createSession(parts: {
 function isWorthRepeating(error: unknown): boolean {
   return isConflict(error) || isOutcomeUnknown(error);
 }
+
+const guarded = new WeakSet<PostgresPool>();
+
+/**
+ * A connection that breaks while nobody uses it, or just as it is lent, says so by an event alone, which would end the process
+ * where nobody listens. The pool replaces it, and a statement on it fails by itself.
+ */
+function guardPool(pool: PostgresPool): void {
+  // Once for each pool, and for as long as it lives: it may outlive the store.
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on('error', ignoreEvent);
+  pool.on('connect', (client) => client.on('error', ignoreEvent));
+}
+
+const ignoreEvent = (): void => undefined;
 
 /** A client of the pool, or an error after which nothing will be sent. */
 async function borrow(pool: PostgresPool, deadline: Deadline): Promise<PostgresPoolClient> {
@@ -137,8 +150,7 @@ async function withClient<T>(
   operation: Operation<T>,
   deadline: Deadline,
 ): Promise<T> {
-  // A connection that breaks says so twice: by the statement, which is listened to, and by an event.
-  const ignoreEvent = (): void => undefined;
+  // Of a client that was connected before the store was made: a connection that breaks says so by the statement too.
   client.on('error', ignoreEvent);
   let broken: Error | undefined;
   try {
