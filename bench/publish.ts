@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdown, type Report } from './report.ts';
 
-const page = new URL('../docs/benchmarks.md', import.meta.url);
+/** The page that shows the figures of every benchmark. */
+export const benchmarksPage: URL = new URL('../docs/benchmarks.md', import.meta.url);
 
 /** How the results of a run are to be put out. */
 export interface Output {
@@ -25,19 +27,34 @@ export function outputOptions(): Output {
 
 /** Prints the report, and writes it into the documentation when asked to. */
 export function publish(report: Report, { json, writeDocs }: Output): void {
-  if (writeDocs) writePage(report);
+  if (writeDocs) {
+    const day = new Date().toISOString().slice(0, 10);
+    const figures = `One run on ${day}: ${markdown(report)}`;
+    replaceBetweenMarks(benchmarksPage, report.benchmark, figures);
+  }
   console.log(json ? JSON.stringify(report) : markdown(report));
 }
 
-/** Figures in the documentation come from a run, between two marks, and are never typed. */
-function writePage(report: Report): void {
-  const [begin, end] = ['begin', 'end'].map((mark) => `<!-- ${report.benchmark}: ${mark} -->`);
+/**
+ * Figures in the documentation come from a run, between two marks, and are never typed.
+ *
+ * @throws {Error} when the page does not have both marks, once.
+ */
+export function replaceBetweenMarks(page: URL, benchmark: string, figures: string): void {
+  const { begin, end } = marks(benchmark);
   const text = readFileSync(page, 'utf8');
-  const [before, rest, ...more] = text.split(begin ?? '');
-  const [, after, ...further] = rest?.split(end ?? '') ?? [];
+  const [before, rest, ...more] = text.split(begin);
+  const [, after, ...further] = rest?.split(end) ?? [];
   if (before === undefined || after === undefined || more.length + further.length > 0)
-    throw new Error(`docs/benchmarks.md: expected ${begin} and then ${end}, each once`);
-  const day = new Date().toISOString().slice(0, 10);
-  const figures = `One run on ${day}: ${markdown(report)}`;
+    throw new Error(`${basename(page.pathname)}: expected ${begin} and then ${end}, each once`);
   writeFileSync(page, `${before}${begin}\n\n${figures}\n\n${end}${after}`);
+}
+
+/** Whether a page shows the figures of a benchmark. */
+export function hasMarks(text: string, benchmark: string): boolean {
+  return text.includes(marks(benchmark).begin);
+}
+
+function marks(benchmark: string): { begin: string; end: string } {
+  return { begin: `<!-- ${benchmark}: begin -->`, end: `<!-- ${benchmark}: end -->` };
 }

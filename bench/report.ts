@@ -70,9 +70,12 @@ export function ratioAtMost(
 
 /** The report as Markdown, which also reads well in a terminal. */
 export function markdown({ machine, sections }: Report): string {
-  const { node, platform, cores, cpu, load } = machine;
-  const about = `Node ${node}, ${platform}, ${cores} cores (${cpu}), load ${load} before the run.`;
-  return [about, ...sections.map(sectionText)].join('\n\n');
+  return [describeRun(machine), ...sections.map(sectionText)].join('\n\n');
+}
+
+/** What a run depends on, in one sentence. */
+export function describeRun({ node, platform, cores, cpu, load }: Machine): string {
+  return `Node ${node}, ${platform}, ${cores} cores (${cpu}), load ${load} before the run.`;
 }
 
 function sectionText({ title, how, figures }: Section): string {
@@ -98,7 +101,8 @@ function barText({ bar, unit }: Figure): string {
   return bar.of === 'ratio' ? `≤ ${bar.atMost.toFixed(2)} ×` : `≤ ${bar.atMost} ${unit}`;
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table whose columns line up in a terminal as well. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

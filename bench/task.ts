@@ -2,13 +2,13 @@ import {
   type AuditEvent,
   alwaysActive,
   createOutlive,
-  type KeysConfiguration,
   memoryStore,
   type Requirement,
   type Store,
   type Task,
 } from '@outlive/core';
 import type { SeededTokens } from './issuer-process.ts';
+import { benchKeys } from './keys.ts';
 
 /** A task as an app has it, with a grant that was imported. */
 export interface BenchTask extends AsyncDisposable {
@@ -44,19 +44,13 @@ export const freshTokens: SeededTokens = {
 /** The issuer of grants that are not refreshed: nobody is there. */
 export const idleIssuer = 'http://127.0.0.1:9';
 
-const keys: KeysConfiguration = {
-  current: 'bench',
-  ring: { bench: new Uint8Array(32).fill(1) },
-  hash: new Uint8Array(32).fill(2),
-};
-
 /** Starts a task with the runtime's defaults: sealed records, a gate, the stop feed, the audit log. */
 export async function startBenchTask(options: BenchTaskOptions = {}): Promise<BenchTask> {
   const { store = memoryStore(), issuer = idleIssuer, tokens = freshTokens } = options;
   const { baseUrl = 'http://127.0.0.1:9/', issuerFetch, audited } = options;
   const outlive = createOutlive({
     store,
-    keys,
+    keys: benchKeys,
     providers: {
       issuer: {
         issuer,

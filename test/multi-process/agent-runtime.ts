@@ -1,4 +1,11 @@
-import { type Clock, createOutlive, type Journal, type Outlive, type Store } from '@outlive/core';
+import {
+  type Clock,
+  createOutlive,
+  type Journal,
+  type Outlive,
+  type OutliveOptions,
+  type Store,
+} from '@outlive/core';
 import type { AgentSetup } from './agent-setup.ts';
 
 /** What a process brings of its own. */
@@ -7,10 +14,14 @@ export interface AgentParts {
   readonly clock?: Clock;
   readonly journal?: Journal;
   readonly fetch?: typeof globalThis.fetch;
+  readonly audit?: NonNullable<OutliveOptions['audit']>;
 }
 
 /** The runtime of one process: all processes of a test configure the same one. */
-export function createAgentRuntime(setup: AgentSetup, parts: AgentParts): Outlive {
+export function createAgentRuntime(
+  setup: Pick<AgentSetup, 'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy'>,
+  parts: AgentParts,
+): Outlive {
   return createOutlive({
     ...parts,
     keys: setup.keys,

@@ -5,7 +5,9 @@ export type HoldPoint =
   /** The claim is durable; nothing was sent. */
   | 'claimed'
   /** The issuer has answered; the new pair is nowhere but in this process. */
-  | 'settling';
+  | 'settling'
+  /** The new pair is in the store; nobody has been told. */
+  | 'settled';
 
 /** What a process is started with. Crosses the process boundary, so it is plain data. */
 export interface AgentSetup {
@@ -20,8 +22,8 @@ export interface AgentSetup {
   /** How far the wall clock of the process is ahead, ms. */
   readonly clockAheadMs?: number;
   readonly holdAt?: HoldPoint;
-  /** Whether responses are kept in a journal from the moment they arrive. */
-  readonly journal?: boolean;
+  /** Directory of a journal that keeps responses from the moment they arrive: processes of one host have the same. */
+  readonly journal?: string;
 }
 
 /** What a process says without being asked. */

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Agent } from './start-agent.ts';
 import { createWorld, type World } from './world.ts';
@@ -61,29 +63,69 @@ describe('a process killed between the response and the write', () => {
     const victim = await world.startAgent({ holdAt: 'settling' });
     const others = await world.startAgents(3);
 
-    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
-    await victim.event('settling');
-    await victim.kill();
-    await lost;
+    await killBeforeWrite(victim, id);
 
     await expectPairLost(world, others, id);
   }, 60_000);
 
-  it('loses nothing when it has kept the response in a journal', async () => {
+  it('loses nothing when it has kept the response in a journal of this host', async () => {
     const world = await createWorld({ policy });
     const { id } = await world.startTask();
-    const victim = await world.startAgent({ holdAt: 'settling', journal: true });
-    const others = await world.startAgents(2, { journal: true });
+    const journal = journalOf(world, 'one');
+    const victim = await world.startAgent({ holdAt: 'settling', journal });
+    const others = await world.startAgents(2, { journal });
 
-    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
-    await victim.event('settling');
-    await victim.kill();
-    await lost;
+    await killBeforeWrite(victim, id);
+    expect(readdirSync(journal)).toHaveLength(2);
     const answers = await Promise.all(others.map((agent) => agent.call('token', id)));
 
     expect(answers).toEqual(others.map(() => ({ status: 'served', generation: 1 })));
     expect(world.presentations()).toEqual([1, 0]);
     expect(await others[0]?.call('read', id)).toMatchObject({ httpStatus: 200 });
+    await expect.poll(() => readdirSync(journal), { timeout: 5000 }).toEqual(['host']);
+  }, 60_000);
+
+  it('is adopted from by the next process that starts on this host, before anybody may recover', async () => {
+    const world = await createWorld({ policy: { ...policy, requestTimeoutMs: 300_000 } });
+    const { id } = await world.startTask();
+    const journal = journalOf(world, 'one');
+    const victim = await world.startAgent({ holdAt: 'settling', journal });
+    await killBeforeWrite(victim, id);
+
+    const next = await world.startAgent({ journal });
+    await expect.poll(() => world.grant()).toMatchObject({ status: 'idle', generation: 1 });
+    expect(await next.call('token', id)).toEqual({ status: 'served', generation: 1 });
+    expect(await next.call('grantWrites')).toEqual(['idle']);
+    expect(await next.call('read', id)).toMatchObject({ httpStatus: 200 });
+    expect(world.presentations()).toEqual([1, 0]);
+  }, 60_000);
+
+  it('is waited for by another host, which then follows the next rule; its own host still brings the pair back', async () => {
+    const world = await createWorld({
+      policy: { ...policy, journalGraceMs: 3000 },
+      profile: probing,
+    });
+    const { id } = await world.startTask();
+    const journal = journalOf(world, 'one');
+    const victim = await world.startAgent({ holdAt: 'settling', journal });
+    const elsewhere = await world.startAgent({ journal: journalOf(world, 'two') });
+    await killBeforeWrite(victim, id);
+
+    const startedAt = performance.now();
+    const answer = await elsewhere.call('token', id);
+    // It may take longer on a busy machine, never less: the whole wait, and the grace.
+    expect(performance.now() - startedAt).toBeGreaterThan(2100 + 3000);
+    expect(answer).toMatchObject({
+      status: 'refused',
+      error: { code: 'reauthorization_required', reason: 'rotated_pair_lost' },
+    });
+
+    const back = await world.startAgent({ journal });
+    await expect.poll(() => world.grant()).toMatchObject({ status: 'idle', generation: 1 });
+    for (const agent of [back, elsewhere])
+      expect(await agent.call('token', id)).toEqual({ status: 'served', generation: 1 });
+    expect(world.presentations()).toEqual([1, 0]);
+    expect(world.issuer.counters.reuseDetected).toBe(0);
   }, 60_000);
 
   it('is presented once more, and never again, where nothing can be asked', async () => {
@@ -92,10 +134,7 @@ describe('a process killed between the response and the write', () => {
     const victim = await world.startAgent({ holdAt: 'settling' });
     const others = await world.startAgents(2);
 
-    const lost = expect(victim.call('token', id)).rejects.toThrow(died);
-    await victim.event('settling');
-    await victim.kill();
-    await lost;
+    await killBeforeWrite(victim, id);
     const answers = await Promise.all(others.map((agent) => agent.call('token', id)));
 
     for (const answer of answers)
@@ -107,6 +146,19 @@ describe('a process killed between the response and the write', () => {
     expect(world.issuer.counters).toMatchObject({ refreshRequests: 2, reuseDetected: 1 });
   }, 60_000);
 });
+
+/** The journal of a host, by its name. */
+function journalOf(world: World, host: string): string {
+  return join(dirname(world.setup.storePath), host);
+}
+
+/** Kills `victim` when the response has come, and nothing of it is in the store. */
+async function killBeforeWrite(victim: Agent, taskId: string): Promise<void> {
+  const lost = expect(victim.call('token', taskId)).rejects.toThrow(died);
+  await victim.event('settling');
+  await victim.kill();
+  await lost;
+}
 
 /** Kills `victim` when its request has come to the issuer, which then goes on with it, or with `fault`. */
 async function killInFlight(

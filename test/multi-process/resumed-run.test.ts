@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Agent, AgentFailure } from './start-agent.ts';
+import { ProcessFailure } from './fork-process.ts';
+import type { Agent } from './start-agent.ts';
 import { createWorld, type World } from './world.ts';
 
 const toolCallId = 'pay-1';
@@ -144,11 +145,11 @@ async function pauseIdOf(world: World, { taskId }: PausedRun): Promise<string> {
   throw new Error('expected the task to wait for somebody; it does not');
 }
 
-async function failureOf(call: Promise<unknown>): Promise<AgentFailure['report']> {
+async function failureOf(call: Promise<unknown>): Promise<ProcessFailure['report']> {
   try {
     await call;
   } catch (error) {
-    if (error instanceof AgentFailure) return error.report;
+    if (error instanceof ProcessFailure) return error.report;
     throw error;
   }
   throw new Error('expected the call to be refused; it was not');

@@ -30,6 +30,7 @@ export function watchedStore(
         const swapped = await store.compareAndSwap(key, expectedVersion, value, index);
         if (swapped) grantWrites.push(status);
         if (swapped && status === 'refreshing') await hold('claimed');
+        if (swapped && status === 'idle') await hold('settled');
         return swapped;
       } catch (error) {
         tell('write-failed');

@@ -31,6 +31,24 @@ export const systemClock: Clock = {
 };
 
 /**
+ * What `work` answers if it does so within `limitMs` on `clock`, else what `late` says. The work is not stopped after
+ * that, only not waited for.
+ */
+export async function inTime<T>(
+  clock: Clock,
+  limitMs: number,
+  work: () => Promise<T>,
+  late: () => T,
+): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([work(), sleep(clock, limitMs, done.signal).then(late)]);
+  } finally {
+    done.abort();
+  }
+}
+
+/**
  * Waits `delayMs` on `clock`, and keeps the process alive meanwhile.
  *
  * @throws the signal's reason when `signal` aborts first.

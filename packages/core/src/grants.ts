@@ -1,4 +1,5 @@
 import { grantStream } from './audit.ts';
+import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import {
   checkImport,
@@ -24,7 +25,10 @@ export interface GrantSummary extends GrantReference {
 }
 
 /** What the rotation of every grant of a provider has in common. */
-type RotationParts = Omit<RotationContext, 'key' | 'gate' | 'closed' | 'audit' | 'index'>;
+type RotationParts = Omit<
+  RotationContext,
+  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'index'
+>;
 
 type Arrival = 'grant-imported' | 'grant-connected';
 
@@ -139,17 +143,30 @@ export class Grants {
 
   /** @internal The one source of tokens of a grant in this process. @throws {AuthError} when there is no such grant. */
   async source(reference: GrantReference): Promise<{ key: string; source: TokenSource }> {
-    const runtime = this.#runtime();
     const key = await this.key(reference);
     const known = this.#sources.get(key);
     if (known !== undefined) return { key, source: known };
+    const source = new TokenSource(await this.rotationOf(key, reference));
+    if ((await source.record()) === undefined)
+      throw new AuthError('reauthorization_required', { reason: 'no_grant' });
+    const raced = this.#sources.get(key);
+    if (raced !== undefined) return { key, source: raced };
+    this.#sources.set(key, source);
+    return { key, source };
+  }
+
+  /** @internal What the rotation of one grant works with. */
+  async rotationOf(key: string, reference: GrantReference): Promise<RotationContext> {
+    const runtime = this.#runtime();
     const provider = this.#provider(reference.provider, 'provider');
-    const { principal } = reference;
+    const { principal, account = 'default' } = reference;
     const subject = await principalId(runtime.keyedHash, principal);
     const name = await this.auditName(key);
-    const source = new TokenSource({
+    return {
       ...this.#rotation(provider),
       key,
+      grant: { provider: provider.name, principal, account },
+      unstored: new Set(),
       index: (record) => grantIndex(record, subject),
       gate: (moment, options) => {
         if (options?.afresh) runtime.userStates.distrust(subject);
@@ -161,13 +178,7 @@ export class Grants {
           grantStream(name),
           stamped(runtime, { ...event, grant: name, provider: provider.name }),
         ),
-    });
-    if ((await source.record()) === undefined)
-      throw new AuthError('reauthorization_required', { reason: 'no_grant' });
-    const raced = this.#sources.get(key);
-    if (raced !== undefined) return { key, source: raced };
-    this.#sources.set(key, source);
-    return { key, source };
+    };
   }
 
   /** @internal Resolves when no refresh of this process is under way. */
@@ -179,6 +190,31 @@ export class Grants {
   async close(): Promise<void> {
     this.#closed = true;
     await this.idle();
+  }
+
+  /** @internal What is still under way after `close`; the audit log is told of it. */
+  async unfinished(): Promise<UnfinishedRefresh[]> {
+    const runtime = this.#runtime();
+    const unfinished: UnfinishedRefresh[] = [];
+    for (const [key, source] of this.#sources) {
+      const refresh = source.unfinished();
+      if (refresh === undefined) continue;
+      unfinished.push(refresh);
+      const name = await this.auditName(key);
+      const reason = refresh.holdsPair
+        ? 'the process was closed while it held a pair that is not in the store yet'
+        : 'the process was closed before the issuer had answered';
+      runtime.audit.record(
+        grantStream(name),
+        stamped(runtime, {
+          type: 'refresh-in-doubt',
+          grant: name,
+          provider: refresh.provider,
+          reason,
+        }),
+      );
+    }
+    return unfinished;
   }
 
   async #store(key: string, version: number, record: GrantRecord): Promise<boolean> {

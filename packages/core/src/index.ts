@@ -42,7 +42,7 @@ export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
 export type { IssuerProfile, KnownIssuer, RotationBehaviour } from './issuer-profile.ts';
 export type { DelegationStrategyName } from './delegation.ts';
 export type { DelegationEnd } from './delegations.ts';
-export type { Journal } from './journal.ts';
+export type { Journal, JournalEntry } from './journal.ts';
 
 export { alwaysActive } from './user-state.ts';
 export type { Gate, GateMoment, GateSource, UnknownTolerance, UserState } from './user-state.ts';
@@ -68,6 +68,7 @@ export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts'
 export type { AuditSink } from './audit-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
 export type { MaintenanceReport } from './maintenance.ts';
+export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';
 
 export { StoreError } from './store.ts';
 export type {

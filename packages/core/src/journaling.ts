@@ -1,5 +1,7 @@
-import { sleep } from './clock.ts';
+import { inTime, sleep } from './clock.ts';
 import { AuthError } from './errors.ts';
+import type { TokenSet } from './issuer.ts';
+import type { Journal } from './journal.ts';
 import type { RotationContext } from './rotation-context.ts';
 import { Secret } from './secret.ts';
 
@@ -12,10 +14,10 @@ export async function keepInJournal(
   attempt: string,
   body: string,
 ): Promise<void> {
-  const { journal } = context;
+  const { journal, key } = context;
   if (journal === undefined) return;
-  await inTime(context, () => journal.write(attempt, new Secret(body))).catch((error: unknown) =>
-    note(context, attempt, 'written', error),
+  await bounded(context, () => journal.write(attempt, new Secret(body), key)).catch(
+    (error: unknown) => note(context, attempt, 'written', error),
   );
 }
 
@@ -23,42 +25,71 @@ export async function keepInJournal(
 export async function eraseFromJournal(context: RotationContext, attempt: string): Promise<void> {
   const { journal } = context;
   if (journal === undefined) return;
-  await inTime(context, () => journal.erase(attempt)).catch((error: unknown) =>
+  await bounded(context, () => journal.erase(attempt)).catch((error: unknown) =>
     note(context, attempt, 'erased', error),
   );
 }
 
+/** A pair that waited in the journal, and the attempt it answers. */
+export interface JournaledPair {
+  readonly attempt: string;
+  readonly tokens: TokenSet;
+}
+
+/** Rounds of recovery in which a journal that fails is waited for. The next one goes on without it. */
+const patientRounds = 2;
+
 /**
- * The response of an attempt, if this host received it.
+ * The newest pair that this host received for one of `attempts`, oldest first: those that recovery looks back on.
  *
- * @throws {AuthError} `in_doubt` when nobody can tell: a pair may be in there, so nothing is presented meanwhile.
+ * @throws {AuthError} `in_doubt` when nobody can tell: a pair may be in there, so nothing is presented meanwhile. A
+ * journal that still fails after some rounds holds nobody up any longer.
  */
-export async function readFromJournal(
+export async function findInJournal(
   context: RotationContext,
-  attempt: string,
-): Promise<Secret | undefined> {
-  const { journal } = context;
+  attempts: readonly string[],
+): Promise<JournaledPair | undefined> {
+  const { journal, issuer } = context;
   if (journal === undefined) return undefined;
+  let reading = attempts.at(-1) ?? '';
   try {
-    return await inTime(context, () => journal.read(attempt));
+    return await bounded(context, async () => {
+      for (const attempt of attempts.toReversed()) {
+        reading = attempt;
+        const body = await readTwice(context, journal, attempt);
+        const tokens = body === undefined ? undefined : issuer.parse(body.reveal());
+        if (tokens !== undefined) return { attempt, tokens };
+      }
+      return undefined;
+    });
   } catch (cause) {
-    note(context, attempt, 'read', cause);
+    note(context, reading, 'read', cause);
+    // Each round of recovery has looked back on one attempt more.
+    if (attempts.length > patientRounds) return undefined;
     throw new AuthError('in_doubt', { detail: 'the journal could not be read', cause });
   }
 }
 
-async function inTime<T>({ clock, times }: RotationContext, work: () => Promise<T>): Promise<T> {
-  const done = new AbortController();
+/** An entry that makes no sense is set aside by the first reading: the second one finds nothing, and that is an answer. */
+async function readTwice(
+  context: RotationContext,
+  journal: Journal,
+  attempt: string,
+): Promise<Secret | undefined> {
   try {
-    return await Promise.race([
-      work(),
-      sleep(clock, times.settleMs / 2, done.signal).then((): never => {
-        throw new Error('it takes too long');
-      }),
-    ]);
-  } finally {
-    done.abort();
+    return await journal.read(attempt);
+  } catch (error) {
+    note(context, attempt, 'read', error);
+    await sleep(context.clock, 100);
+    return journal.read(attempt);
   }
+}
+
+/** A disk that hangs is not waited for until others recover. */
+function bounded<T>({ clock, times }: RotationContext, work: () => Promise<T>): Promise<T> {
+  return inTime(clock, times.settleMs / 2, work, () => {
+    throw new Error('it takes too long');
+  });
 }
 
 function note(context: RotationContext, attempt: string, verb: string, error: unknown): void {

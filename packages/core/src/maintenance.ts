@@ -1,5 +1,6 @@
 import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
+import type { OwnJournal } from './journal-adoption.ts';
 import type { Pauses } from './pauses.ts';
 import type { Runtime } from './runtime.ts';
 import type { RecordKind } from './store.ts';
@@ -14,11 +15,13 @@ export interface MaintenanceReport {
   readonly delegationsEnded: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
+  /** New pairs of dead processes that were found in this host's journal, and stored. */
+  readonly pairsAdopted: number;
 }
 
 /**
- * Does what is due: ends tasks that ran out of time and pauses nobody decided, retries revocations, and asks the
- * gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
+ * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
+ * and pauses nobody decided, retries revocations, and asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
  * whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
@@ -27,6 +30,7 @@ export async function maintain(
   runtime: Runtime,
   tasks: Tasks,
   pauses: Pauses,
+  ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
   const { records, clock, userStates } = runtime;
   const failures: unknown[] = [];
@@ -43,6 +47,8 @@ export async function maintain(
         failures.push(error);
       }
   };
+
+  const pairsAdopted = await ownJournal.clear(failures);
 
   let tasksExpired = 0;
   await eachDue<TaskRecord>('task', async (task) => {
@@ -78,6 +84,9 @@ export async function maintain(
   }
 
   if (failures.length > 0)
-    throw new AggregateError(failures, `maintenance: ${failures.length} due records stay due`);
-  return { tasksExpired, pausesExpired, delegationsEnded, revalidated };
+    throw new AggregateError(
+      failures,
+      `maintenance: ${failures.length} things could not be done and stay due`,
+    );
+  return { tasksExpired, pausesExpired, delegationsEnded, revalidated, pairsAdopted };
 }

@@ -1,10 +1,13 @@
 import type { ChainVerification } from './audit-chain.ts';
+import { inTime } from './clock.ts';
 import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
+import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
+import { OwnJournal } from './journal-adoption.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import type { Pause } from './pause-record.ts';
@@ -27,6 +30,9 @@ export type ConfiguredResources<Resources> = {
     ? Resource<Name, Scope>
     : never;
 };
+
+/** How long the audit log may take to be written out when the drain has taken all of its time, ms. */
+const lastWordsMs = 2000;
 
 /** The runtime of an app: starts tasks, takes in grants, hears decisions, says what happened. */
 export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
@@ -61,8 +67,13 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
 
   /** Does the background work that is due. Call it from a scheduled job where no process stays up. */
   maintain(): Promise<MaintenanceReport>;
-  /** Finishes refreshes under way, writes out the audit log, and stops. Does not close the store. */
-  close(): Promise<void>;
+  /**
+   * Begins no further refresh, finishes those under way within `withinMs` (default 30 s), writes out the audit log, and
+   * stops. Does not close the store. Answers what could not be finished in time, which goes on while the process lives.
+   *
+   * @throws {ConfigurationError} when `withinMs` is no number of milliseconds.
+   */
+  close(options?: CloseOptions): Promise<DrainReport>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -81,6 +92,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
   const pauses = new Pauses(runtime, tasks);
+  const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
 
@@ -90,31 +102,42 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   }
 
   /** Answers what stops it, and resolves when a round under way has ended. */
-  function maintainInBackground(): () => Promise<void> {
+  function maintainInBackground(): () => Promise<unknown> {
     const everyMs = runtime.policy.maintainMs;
     let stopped = everyMs === 0;
     let cancel: () => void = () => undefined;
+    // At once, and whoever maintains later: what a dead process left on this disk is what its tasks wait for. What
+    // cannot be adopted now is found again by the next round.
+    const starting = ownJournal.clear([]);
     let round = Promise.resolve();
     const next = (): void => {
       if (stopped) return;
       cancel = runtime.clock.schedule(() => {
         // A round that failed left everything due; the next one finds it again.
-        round = maintain(runtime, tasks, pauses).then(next, next);
+        round = maintain(runtime, tasks, pauses, ownJournal).then(next, next);
       }, everyMs);
     };
     next();
     return () => {
       stopped = true;
       cancel();
-      return round;
+      return Promise.all([starting, round]);
     };
   }
 
-  async function close(): Promise<void> {
-    await stopMaintaining();
-    runtime.feed.close();
-    await runtime.grants.close();
-    await runtime.audit.close();
+  async function close(options: CloseOptions = {}): Promise<DrainReport> {
+    const { clock, grants, feed, audit } = runtime;
+    const closeAtMs = clock.monotonicMs() + drainBoundMs(options);
+    const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
+      inTime(clock, Math.max(0, leftMs), work, () => undefined);
+    await within(closeAtMs - clock.monotonicMs(), () =>
+      Promise.all([stopMaintaining(), grants.close()]),
+    );
+    feed.close();
+    const unfinished = await grants.unfinished();
+    // A store that has just let the drain down may hang here, too.
+    await within(Math.max(lastWordsMs, closeAtMs - clock.monotonicMs()), () => audit.close());
+    return { unfinished };
   }
 
   return {
@@ -135,8 +158,10 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
-    maintain: () => maintain(runtime, tasks, pauses),
+    maintain: () => maintain(runtime, tasks, pauses, ownJournal),
     close,
-    [Symbol.asyncDispose]: close,
+    async [Symbol.asyncDispose]() {
+      await close();
+    },
   };
 }

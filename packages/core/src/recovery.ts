@@ -1,5 +1,5 @@
 import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
-import { eraseFromJournal, readFromJournal } from './journaling.ts';
+import { eraseFromJournal, findInJournal } from './journaling.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import { allow, present, withholdUnlessAllowed } from './rotation.ts';
@@ -57,26 +57,22 @@ function lineage({ previous, id }: RefreshAttempt): string[] {
 
 /** Rule a: a process on this disk received the response and died before it could store the pair. */
 async function adoptFromJournal(context: RotationContext, claim: Claim): Promise<boolean> {
-  const { issuer, clock } = context;
-  for (const id of claim.attempt.previous.toReversed()) {
-    const body = await readFromJournal(context, id);
-    const tokens = body === undefined ? undefined : issuer.parse(body.reveal());
-    if (tokens === undefined) continue;
-    const adopted = await settle(context, claim, {
-      outcome: { outcome: 'granted', tokens },
-      issuedAt: claim.attempt.firstStartedAt,
-    });
-    if (adopted === undefined) return false;
-    await eraseFromJournal(context, id);
-    context.audit({
-      type: 'refresh-recovered',
-      attempt: claim.attempt.id,
-      reason: `the journal of attempt ${id} holds the response; age ${clock.now() - claim.attempt.firstStartedAt} ms`,
-    });
-    await withholdUnlessAllowed(context, claim);
-    return true;
-  }
-  return false;
+  const { clock } = context;
+  const found = await findInJournal(context, claim.attempt.previous);
+  if (found === undefined) return false;
+  const adopted = await settle(context, claim, {
+    outcome: { outcome: 'granted', tokens: found.tokens },
+    issuedAt: claim.attempt.firstStartedAt,
+  });
+  if (adopted === undefined) return false;
+  await eraseFromJournal(context, found.attempt);
+  context.audit({
+    type: 'refresh-recovered',
+    attempt: claim.attempt.id,
+    reason: `the journal of attempt ${found.attempt} holds the response; age ${clock.now() - claim.attempt.firstStartedAt} ms`,
+  });
+  await withholdUnlessAllowed(context, claim);
+  return true;
 }
 
 type Plan =

@@ -1,5 +1,6 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
+import type { GrantReference } from './grant-import.ts';
 import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
 import type { Issuer, TokenOutcome } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
@@ -28,6 +29,7 @@ export interface RotationTimes {
 /** Everything the rotation of one grant works with. */
 export interface RotationContext {
   readonly key: string;
+  readonly grant: GrantReference;
   readonly store: Store;
   readonly records: Records;
   readonly clock: Clock;
@@ -35,6 +37,8 @@ export interface RotationContext {
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
   readonly journal: Journal | undefined;
+  /** Attempts whose response has come to this process, and whose pair the store does not have yet. */
+  readonly unstored: Set<string>;
   readonly times: RotationTimes;
   /** Id of this process. */
   readonly process: string;

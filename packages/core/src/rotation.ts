@@ -108,7 +108,10 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
     refreshToken: record.refreshToken,
     ...narrowing,
     beforeSend,
-    onResponse: (body) => keepInJournal(context, attempt.id, body),
+    onResponse(body) {
+      context.unstored.add(attempt.id);
+      return keepInJournal(context, attempt.id, body);
+    },
   });
   return { outcome, issuedAt };
 }

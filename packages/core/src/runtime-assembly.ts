@@ -111,6 +111,7 @@ export function assembleRuntime(
     random,
     keyedHash,
     installation: new Installation(records, keyedHash),
+    journal,
     audit: createAudit({
       store,
       keyedHash,

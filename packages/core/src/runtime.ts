@@ -7,6 +7,7 @@ import type { Grants } from './grants.ts';
 import type { Installation } from './installation.ts';
 import type { Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
+import type { Journal } from './journal.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import type { Approver, Pause } from './pause-record.ts';
 import type { Records } from './records.ts';
@@ -67,6 +68,7 @@ export interface Runtime {
   readonly random: () => number;
   readonly keyedHash: KeyedHash;
   readonly installation: Installation;
+  readonly journal: Journal | undefined;
   readonly audit: Audit;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly resources: ReadonlyMap<string, ProtectedResource>;

@@ -3,11 +3,16 @@ import { decode as decodeBase64Url, encode as encodeBase64Url } from 'jose/base6
 import { checkKeyRing, type KeyRing } from './key-ring.ts';
 import type { RecordIndex, RecordKind } from './store.ts';
 
+/** A record's index, or that of an entry of a journal, which is sealed in the same way. */
+export interface SealedIndex extends Omit<RecordIndex, 'kind'> {
+  readonly kind: RecordKind | 'journal';
+}
+
 /** Where a sealed value belongs. It opens nowhere else. */
 export interface SealedPlace {
   readonly key: string;
   readonly version: number;
-  readonly index: RecordIndex;
+  readonly index: SealedIndex;
 }
 
 /**
@@ -26,7 +31,7 @@ export interface Sealer {
 
 /** What is known about a {@link SealingError} beyond its code. */
 export interface SealingErrorOptions extends ErrorOptions {
-  readonly kind: RecordKind;
+  readonly kind: SealingError['kind'];
   /** What is wrong, as the end of a sentence. Never holds what was stored. */
   readonly problem: string;
 }
@@ -41,7 +46,7 @@ export class SealingError extends Error {
    * - `malformed`: nothing this library wrote.
    */
   readonly code: 'unknown_key' | 'tampered' | 'not_sealed' | 'malformed';
-  readonly kind: RecordKind;
+  readonly kind: RecordKind | 'journal';
 
   constructor(code: SealingError['code'], options: SealingErrorOptions) {
     super(
@@ -140,16 +145,16 @@ const unsealedSealer: Sealer = {
   },
 };
 
-function unknownHeader(kind: RecordKind): SealingError {
+function unknownHeader(kind: SealingError['kind']): SealingError {
   return new SealingError('malformed', { kind, problem: 'it has no header that is known' });
 }
 
-function unknownKey(id: string, kind: RecordKind): SealingError {
+function unknownKey(id: string, kind: SealingError['kind']): SealingError {
   const problem = `it is sealed with key "${id}", which is not in the key ring; add it as keys.ring.${id}`;
   return new SealingError('unknown_key', { kind, problem });
 }
 
-function payloadOf(text: string, kind: RecordKind): Uint8Array<ArrayBuffer> {
+function payloadOf(text: string, kind: SealingError['kind']): Uint8Array<ArrayBuffer> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = new Uint8Array(decodeBase64Url(text));

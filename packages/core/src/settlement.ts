@@ -41,6 +41,18 @@ export async function settle(
   claim: Claim,
   sent: SentOutcome,
 ): Promise<AccessTokenSlot | undefined> {
+  try {
+    return await write(context, claim, sent);
+  } finally {
+    context.unstored.delete(claim.attempt.id);
+  }
+}
+
+async function write(
+  context: RotationContext,
+  claim: Claim,
+  sent: SentOutcome,
+): Promise<AccessTokenSlot | undefined> {
   const { outcome } = sent;
   const { attempt } = claim;
   switch (outcome.outcome) {

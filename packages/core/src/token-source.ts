@@ -1,5 +1,6 @@
 import { Mutex } from 'async-mutex';
 import { sleep } from './clock.ts';
+import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError } from './errors.ts';
 import {
   type AccessTokenSlot,
@@ -86,6 +87,13 @@ export class TokenSource {
   forget(): void {
     this.#known = undefined;
     this.#observed = undefined;
+  }
+
+  /** The refresh of this process that is under way. */
+  unfinished(): UnfinishedRefresh | undefined {
+    const { grant, unstored } = this.#context;
+    if (!this.#mutex.isLocked()) return undefined;
+    return { ...grant, holdsPair: unstored.size > 0 };
   }
 
   /** Resolves when no refresh of this process is under way. */

@@ -16,6 +16,8 @@ import {
 export const requestTimeoutMs = 10_000;
 export const settleMs = 2000;
 export const patienceMs = requestTimeoutMs + settleMs;
+/** What others wait for a disk that may hold the response. */
+export const graceMs = 60_000;
 
 /** Where on its way a refresh stops for ever, or until somebody opens the latch. */
 export interface Stop {
@@ -46,7 +48,7 @@ export async function vanish(
   const provider = { profile: options.profile ?? {} };
   const world = await createWorld({
     ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-    process: { provider, policy: { requestTimeoutMs, settleMs, journalGraceMs: 60_000 } },
+    process: { provider, policy: { requestTimeoutMs, settleMs, journalGraceMs: graceMs } },
   });
   const reached = createLatch();
   const wait = (): Promise<void> => {

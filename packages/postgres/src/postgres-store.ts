@@ -1,0 +1,148 @@
+import type { Store } from '@outlive/core';
+import { createListener } from './listener.ts';
+import { type PostgresStoreOptions, validOptions } from './postgres-options.ts';
+import {
+  type ListCursor,
+  readEntries,
+  readLastEntry,
+  readRecord,
+  readRecords,
+  readVersions,
+} from './reads.ts';
+import { migrate, tablesIn } from './schema.ts';
+import { createSession } from './session.ts';
+import { createWatchers } from './watchers.ts';
+import { append, channelOf, compareAndSwap, topicOf } from './writes.ts';
+
+/**
+ * A store in Postgres, shared by the processes of many machines.
+ *
+ * Each operation is one statement, and so a transaction of its own: none is ever open while the runtime talks to an issuer,
+ * no connection is held between operations, and nothing depends on which connection of a pooler comes next. A write tells
+ * watchers in its own commit. The tables are made by the first operation.
+ *
+ * @throws ConfigurationError naming the option that is wrong.
+ */
+export function postgresStore(options: PostgresStoreOptions): Store {
+  const { pool, listen, schema, watchPollMs, operationTimeoutMs, onWarning } =
+    validOptions(options);
+  const tables = tablesIn(schema);
+  // Shorter than the operation, so that a write that waits for a lock ends with an answer, not with a doubt.
+  const lockTimeoutMs = Math.max(1, Math.floor(operationTimeoutMs * 0.8));
+  const session = createSession({
+    pool,
+    prepare: (client) => migrate(client, tables, lockTimeoutMs),
+    timeoutMs: operationTimeoutMs,
+  });
+  const watchers = createWatchers(
+    (keys, streams) => session.read((client) => readVersions(client, tables, keys, streams)),
+    watchPollMs,
+  );
+  const listener =
+    listen &&
+    createListener({
+      connection: listen,
+      channel: channelOf(schema),
+      timeoutMs: operationTimeoutMs,
+      async probe(payload) {
+        await session.write((client) =>
+          client.query('SELECT pg_notify($1, $2)', [channelOf(schema), payload]),
+        );
+      },
+      onNotification(payload) {
+        const [topic = '', version] = payload.split(' ');
+        watchers.observe(topic, Number(version));
+      },
+      isHearing: (hears) => watchers.setTold(hears),
+      onWarning,
+    });
+
+  return {
+    async get(key) {
+      assertStorable({ key });
+      return session.read((client) => readRecord(client, tables, key));
+    },
+
+    async compareAndSwap(key, expectedVersion, value, index) {
+      session.assertOpen();
+      assertStorable({ key, value, ...index, dueAt: undefined });
+      if (!isCount(expectedVersion)) return false;
+      const write = { key, expectedVersion, value, index: { ...index } };
+      const swapped = await session.write((client) =>
+        compareAndSwap(client, tables, lockTimeoutMs, write),
+      );
+      if (swapped) watchers.observe(topicOf('key', key), expectedVersion + 1);
+      return swapped;
+    },
+
+    async *list(query) {
+      // To Postgres NaN is the greatest number, to everybody else no number at all.
+      if (Number.isNaN(query.dueBefore)) return;
+      assertStorable({ ...query, dueBefore: undefined });
+      let after: ListCursor | undefined;
+      do {
+        const from = after;
+        const page = await session.read((client) => readRecords(client, tables, query, from));
+        yield* page.items;
+        after = page.next;
+      } while (after !== undefined);
+    },
+
+    async append(stream, expectedSequence, value) {
+      session.assertOpen();
+      assertStorable({ stream, value });
+      if (!isCount(expectedSequence) || expectedSequence === 0) return false;
+      const entry = { stream, sequence: expectedSequence, value };
+      const appended = await session.write((client) =>
+        append(client, tables, lockTimeoutMs, entry),
+      );
+      if (appended) watchers.observe(topicOf('stream', stream), expectedSequence);
+      return appended;
+    },
+
+    async *read(stream, fromSequence) {
+      assertStorable({ stream });
+      let from: number | undefined = fromSequence;
+      while (from !== undefined) {
+        const start: number = from;
+        const page = await session.read((client) => readEntries(client, tables, stream, start));
+        yield* page.items;
+        from = page.next;
+      }
+    },
+
+    async last(stream) {
+      assertStorable({ stream });
+      return session.read((client) => readLastEntry(client, tables, stream));
+    },
+
+    watch(target, wake) {
+      session.assertOpen();
+      const watcher = watchers.add(target, wake);
+      listener?.open();
+      return watcher;
+    },
+
+    async close() {
+      watchers.close();
+      session.close();
+      await listener?.close();
+    },
+  };
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** UTF-8 has no lone surrogates: one would silently become another character. And Postgres has no U+0000. */
+function assertStorable(texts: Readonly<Record<string, string | null | undefined>>): void {
+  for (const [name, text] of Object.entries(texts)) {
+    if (text?.isWellFormed() === false)
+      throw new TypeError(`${name} must be well-formed Unicode; it has a lone surrogate`);
+    if (text?.includes('\0') === true)
+      throw new TypeError(
+        `${name} must not hold the character U+0000, which Postgres cannot store`,
+      );
+  }
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** What becomes of the next script that a client sends: it does not arrive, or its reply does not. */
+export type Cut = 'request' | 'reply';
+
+/** A way to a Redis server that can be cut at the worst moment. */
+export interface CuttingProxy {
+  readonly url: string;
+  /** Cuts the connection at the next script that goes through it. */
+  cutNext(cut: Cut): void;
+  stop(): Promise<void>;
+}
+
+/** Listens on a loopback port and passes everything on to `targetPort`. */
+export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
+  let cut: Cut | undefined;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(targetPort, '127.0.0.1');
+    let isCutting = false;
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      // Both ends close together; what broke is seen by the client under test.
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+    client.on('data', (data) => {
+      if (cut !== undefined && /evalsha/i.test(data.toString('latin1'))) {
+        isCutting = true;
+        const what = cut;
+        cut = undefined;
+        if (what === 'request') return end();
+      }
+      return upstream.write(data);
+    });
+    upstream.on('data', (data) => (isCutting ? end() : client.write(data)));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    cutNext(next) {
+      cut = next;
+    },
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

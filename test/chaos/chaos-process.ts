@@ -1,0 +1,127 @@
+// Run by the chaos test as a process of its own: asks for tokens of all grants until it is killed.
+import { setTimeout as wait } from 'node:timers/promises';
+import { type AuditEntry, AuthError, type Store, StoreError, type Task } from '@outlive/core';
+import { fileJournal } from '@outlive/core/node';
+import { createAgentRuntime } from '../multi-process/agent-runtime.ts';
+import { readItems } from '../multi-process/agent-setup.ts';
+import { parentProcess } from '../multi-process/parent-process.ts';
+import { openStore } from '../multi-process/shared-store.ts';
+import type { ChaosCommands, ChaosEvent, ChaosReport, ChaosSetup } from './chaos-setup.ts';
+import { seededRandom } from './seeded-random.ts';
+
+const callers = 10;
+/** Whoever has not had a turn for so long was stopped meanwhile, and cannot know how old the token in its hand is, ms. */
+const standstillMs = 300;
+
+const parent = await parentProcess<ChaosSetup, ChaosEvent>();
+const { setup } = parent;
+const report = (message: ChaosReport): void => parent.report(message);
+const random = seededRandom(setup.seed);
+const store = openStore(setup.place);
+let saidWhoItIs = false;
+const outlive = createAgentRuntime(setup, {
+  store: reporting(store),
+  journal: fileJournal({
+    directory: setup.journalFolder,
+    keys: setup.keys,
+    // Workers are killed while they write: torn files are what this is about.
+    onProblem: () => undefined,
+  }),
+  audit: {
+    sinks: [{ name: 'parent', write: sayWhoItIs }],
+    onProblem(problem) {
+      // The store is restarted all the time: that is what this is about.
+      if (problem.kind !== 'unavailable') console.error(problem);
+    },
+  },
+});
+const tasks = new Map<string, Task>();
+const refused: Record<string, number> = {};
+let served = 0;
+let expired = 0;
+let stopped = false;
+
+let lastTurnAt = Date.now();
+const turns = setInterval(() => {
+  lastTurnAt = Date.now();
+}, 20);
+const figures = setInterval(tellFigures, 100);
+const working = Array.from({ length: callers }, work);
+
+parent.serve<ChaosCommands>({
+  async stop() {
+    stopped = true;
+    await Promise.all(working);
+    await outlive.close();
+    clearInterval(turns);
+    clearInterval(figures);
+    tellFigures();
+    await store.close();
+  },
+});
+
+async function work(): Promise<void> {
+  while (!stopped) {
+    const taskId = setup.taskIds[Math.floor(random() * setup.taskIds.length)] ?? '';
+    try {
+      const task = tasks.get(taskId) ?? (await load(taskId));
+      const { expiresAt } = await task.getAccessToken(readItems);
+      const now = Date.now();
+      if (now >= expiresAt && now - lastTurnAt < standstillMs) {
+        expired += 1;
+        tellFigures();
+      }
+      served += 1;
+      if (served === 1) parent.tell('working');
+    } catch (error) {
+      const code = codeOf(error);
+      refused[code] = (refused[code] ?? 0) + 1;
+    }
+    await wait(5 + random() * 10);
+  }
+}
+
+async function load(taskId: string): Promise<Task> {
+  const task = await outlive.task(taskId);
+  if (task === undefined) throw new Error(`there is no task ${taskId} in this store`);
+  tasks.set(taskId, task);
+  return task;
+}
+
+/** The audit log names processes by an id that only the runtime knows. */
+function sayWhoItIs({ process }: AuditEntry): void {
+  if (process === undefined || saidWhoItIs) return;
+  saidWhoItIs = true;
+  report({ kind: 'process', process });
+}
+
+function tellFigures(): void {
+  report({ kind: 'figures', served, expired, refused });
+}
+
+function codeOf(error: unknown): string {
+  if (AuthError.is(error)) return error.code;
+  if (error instanceof StoreError) return `store_${error.code}`;
+  throw error;
+}
+
+/** Says what it writes to grants. A write that fails may have landed. */
+function reporting(inner: Store): Store {
+  return {
+    ...inner,
+    async compareAndSwap(key, expectedVersion, value, index) {
+      const tell = (): void => {
+        if (index.kind !== 'grant') return;
+        report({ kind: 'write', key, status: index.status ?? '', at: Date.now() });
+      };
+      try {
+        const swapped = await inner.compareAndSwap(key, expectedVersion, value, index);
+        if (swapped) tell();
+        return swapped;
+      } catch (error) {
+        tell();
+        throw error;
+      }
+    },
+  };
+}
