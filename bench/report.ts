@@ -5,7 +5,7 @@ import type { Ratio } from './measure.ts';
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ns' | 'µs' | 'ms';
+  readonly unit: 'ns' | 'µs' | 'ms' | 'B' | '';
   /** Another figure of the same run, and how many times as much one is of the other. */
   readonly compared?: Ratio & { readonly to: string };
   readonly bar?: Bar;

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { memoryStore, type Store } from '@outlive/core';
+import { postgresStore } from '@outlive/postgres';
 import { redisStore } from '@outlive/redis';
 import { sqliteStore } from '@outlive/sqlite';
 import { Redis } from 'ioredis';
-import { type RedisServer, redisServer } from '../test/servers/redis-server.ts';
+import { Pool } from 'pg';
+import { postgresServer } from '../test/servers/postgres-server.ts';
+import { redisServer } from '../test/servers/redis-server.ts';
 
 /** A store as benchmarks run it. To measure another one, add it to {@link stores}. */
 export interface BenchStore {
@@ -34,20 +37,31 @@ export const stores = {
   },
   redis: {
     sharedBy: 'processes',
-    start: startRedis,
-    open: (url) => redisStore({ client: new Redis(url, { lazyConnect: true }), prefix: runPrefix }),
+    start: async () => stopped(await redisServer()),
+    open: (url) =>
+      redisStore({ client: new Redis(url, { lazyConnect: true }), prefix: 'outlive-bench' }),
+  },
+  postgres: {
+    sharedBy: 'processes',
+    start: async () => stopped(await postgresServer()),
+    open(url) {
+      const pool = new Pool({ connectionString: url });
+      const store = postgresStore({ pool, listen: url, schema: 'outlive_bench' });
+      return {
+        ...store,
+        async close() {
+          await store.close();
+          await pool.end();
+        },
+      };
+    },
   },
 } as const satisfies Readonly<Record<string, BenchStore>>;
 
 /** Name of a store. */
 export type StoreName = keyof typeof stores;
 
-/** Keys of benchmarks on a Redis that others use too. */
-const runPrefix = 'outlive-bench';
-
-/** The Redis that REDIS_URL names, or one of the benchmark's own, which writes to its disk before it answers. */
-export async function startRedis(): Promise<StorePlace> {
-  const server: RedisServer = await redisServer();
+function stopped(server: { readonly url: string; stop(): Promise<void> }): StorePlace {
   return { place: server.url, [Symbol.asyncDispose]: () => server.stop() };
 }
 

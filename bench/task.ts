@@ -23,8 +23,8 @@ export interface BenchTaskOptions {
   /** Default: {@link idleIssuer}. */
   readonly issuer?: string;
   readonly baseUrl?: string;
-  /** Default: {@link freshTokens}. */
-  readonly tokens?: SeededTokens;
+  /** Default: {@link freshTokens}. With `imported`, another process has imported the grant. */
+  readonly tokens?: SeededTokens | 'imported';
   /** What token requests go through. */
   readonly issuerFetch?: typeof globalThis.fetch;
   /** Hears of every event once it is in the audit log. */
@@ -64,7 +64,7 @@ export async function startBenchTask(options: BenchTaskOptions = {}): Promise<Be
     ...(audited === undefined ? {} : { audit: { sinks: [{ name: 'bench', write: audited }] } }),
   });
   const principal = { subject: 'alice' };
-  await outlive.grants.import({ provider: 'issuer', principal, tokens });
+  if (tokens !== 'imported') await outlive.grants.import({ provider: 'issuer', principal, tokens });
   const { billing } = outlive.resources;
   const read: Requirement = { resource: billing, scopes: ['read'], effect: 'read' };
   const write: Requirement = { resource: billing, scopes: ['write'], effect: 'reversible' };

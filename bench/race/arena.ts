@@ -8,7 +8,7 @@ import type { Entry } from './entries.ts';
 import { startMcpServer } from './mcp-server.ts';
 
 /** How long access tokens live, ms. */
-export const lifetimeMs = 4000;
+export const lifetimeMs = 8000;
 
 /** The servers of the race, all on this machine. */
 export interface RunningArena extends AsyncDisposable {

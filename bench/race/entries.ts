@@ -130,6 +130,7 @@ const outliveEntries: readonly Entry[] = [
   outlive('memory', 'One process.', 'one'),
   outlive('sqlite', 'All processes of one machine.', 'many'),
   outlive('redis', 'All processes that reach the server.', 'many'),
+  outlive('postgres', 'All processes that reach the server.', 'many'),
 ];
 
 /** Everyone who takes part, in the order of the tables. */

@@ -9,11 +9,6 @@ export type Ask =
   | { readonly type: 'cycle'; readonly name: string; readonly calls: number }
   | { readonly type: 'close'; readonly name: string };
 
-/** What it answers. */
-export type Reply =
-  | { readonly number: number; readonly ok: true; readonly result: unknown }
-  | { readonly number: number; readonly ok: false; readonly error: string };
-
 /** How one call went. */
 export interface CallResult {
   readonly waitMs: number;

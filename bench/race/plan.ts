@@ -25,10 +25,10 @@ export interface Plan {
 /** The default run: a few minutes. 100 calls at a slow issuer take many more, and are there for the asking. */
 const defaultSettings: readonly Setting[] = [
   { processes: 1, calls: 10, latencyMs: 40, sessions: 10 },
-  { processes: 1, calls: 100, latencyMs: 40, sessions: 3 },
+  { processes: 1, calls: 100, latencyMs: 40, sessions: 2 },
   { processes: 1, calls: 10, latencyMs: 1500, sessions: 10 },
   { processes: 4, calls: 10, latencyMs: 40, sessions: 10 },
-  { processes: 4, calls: 100, latencyMs: 40, sessions: 3 },
+  { processes: 4, calls: 100, latencyMs: 40, sessions: 2 },
   { processes: 4, calls: 10, latencyMs: 1500, sessions: 10 },
 ];
 
@@ -84,7 +84,7 @@ function settingsOf({ processes, calls, latencies, sessions }: Chosen): readonly
         processes: processCount,
         calls: callCount,
         latencyMs,
-        sessions: sessions?.[0] ?? (callCount > 10 ? 3 : 10),
+        sessions: sessions?.[0] ?? (callCount > 10 ? 2 : 10),
       })),
     ),
   );

@@ -27,7 +27,7 @@ export interface ReportedContestant extends Pick<Entry, 'id' | 'title' | 'claims
 export interface Result extends Setting {
   /** Id of the contestant. */
   readonly contestant: string;
-  /** Presentations of a refresh token of these sessions, for each expiry. 1 is right. */
+  /** How often each refresh token reached the issuer, of those that did: the mean. 1 is right. */
   readonly refreshesPerGeneration: number;
   /** Sessions that the issuer ended. */
   readonly killed: number;
@@ -43,8 +43,8 @@ export interface Result extends Setting {
 
 /** What happened to one session. */
 export interface SessionOutcome {
-  /** From the issuer's books. */
-  readonly presentations: number;
+  /** From the issuer's books: how often each refresh token came. */
+  readonly presentations: readonly number[];
   readonly alive: boolean;
   /** Each process, each cycle. */
   readonly cycles: readonly CycleResult[];
@@ -54,20 +54,21 @@ export interface SessionOutcome {
 export function addUp(
   contestant: string,
   setting: Setting,
-  cycles: number,
   sessions: readonly SessionOutcome[],
 ): Result {
   const all = sessions.flatMap((session) => session.cycles);
   const calls = all.flatMap((cycle) => cycle.calls);
   const waits = calls.filter(({ failed }) => failed === undefined).map(({ waitMs }) => waitMs);
+  const presented = sessions
+    .flatMap(({ presentations }) => presentations)
+    .filter((times) => times > 0);
   const failures: Record<string, number> = {};
   for (const { failed } of calls)
     if (failed !== undefined) failures[failed] = (failures[failed] ?? 0) + 1;
   return {
     contestant,
     ...setting,
-    refreshesPerGeneration:
-      sum(sessions.map(({ presentations }) => presentations)) / (sessions.length * cycles),
+    refreshesPerGeneration: sum(presented) / presented.length,
     killed: sessions.filter(({ alive }) => !alive).length,
     callsMade: calls.length,
     callsFailed: calls.length - waits.length,

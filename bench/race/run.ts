@@ -43,12 +43,7 @@ export async function runSetting(
   for (let cycle = 0; cycle < cycles; cycle += 1)
     await inTurn(sessions, sessionsAtOnce(setting), runCycle);
   const results = running.map((entry) =>
-    addUp(
-      entry.id,
-      setting,
-      cycles,
-      sessions.filter((session) => session.entry === entry).map(outcomeOf),
-    ),
+    addUp(entry.id, setting, sessions.filter((session) => session.entry === entry).map(outcomeOf)),
   );
   await inTurn(sessions, 4, async ({ name }) => {
     await Promise.all(processes.map((process) => process.do({ type: 'close', name })));
@@ -71,9 +66,7 @@ export async function runSetting(
   }
 
   function outcomeOf({ grantId, results }: OpenSession): SessionOutcome {
-    const presentations = issuer
-      .presentations(grantId)
-      .reduce((total, { times }) => total + times, 0);
+    const presentations = issuer.presentations(grantId).map(({ times }) => times);
     return { presentations, alive: issuer.grant(grantId).alive, cycles: results };
   }
 

@@ -7,7 +7,7 @@ export function raceTables(report: RaceReport): string {
   processCounts.sort((one, other) => one - other);
   return [
     describeRun(report.machine),
-    `Access tokens live ${report.lifetimeMs / 1000} s. Each session's token expires ${report.cycles} times while all its callers need it; one refresh for each expiry is right. Waits are of the calls that were answered, measured in this one run on this one machine: compare them with each other, not with other runs.`,
+    `Access tokens live ${report.lifetimeMs / 1000} s. Each session's token expires ${report.cycles} times while all its callers need it; right is that each refresh token reaches the issuer once. Waits are of the calls that were answered, measured in this one run on this one machine: compare them with each other, not with other runs.`,
     ...processCounts.flatMap((processes) => processesText(report, processes)),
     '### What each of them claims',
     'Peers are not blamed for what they do not claim. Each is set up as its own documentation advises.',
@@ -21,7 +21,7 @@ export function raceSummary(report: RaceReport): string {
     '',
     'sessions ended by the issuer, one process',
     'several processes',
-    'refreshes per expiry, several processes (1 is right)',
+    'refreshes per generation, several processes (1 is right)',
     'calls that failed',
   ];
   const rows = report.contestants.map(({ id, title }) => {

@@ -1,9 +1,9 @@
 // A process of the race: opens sessions as told, and makes the calls of a cycle all at once.
 import { setTimeout } from 'node:timers/promises';
-import { childIsReady } from '../child.ts';
+import { answerAsks } from '../asked-child.ts';
 import type { Client, Contestant, Session } from './contestant.ts';
 import { entries } from './entries.ts';
-import type { Ask, CallResult, Reply } from './messages.ts';
+import type { Ask, CallResult } from './messages.ts';
 
 /** How long a call may take, ms; what takes longer has failed. */
 const patienceMs = 20_000;
@@ -18,13 +18,7 @@ console.error = () => undefined;
 // Some of them also leave a rejection behind that nobody handles; its call has failed and is counted.
 process.on('unhandledRejection', () => undefined);
 
-process.on('message', async ({ number, ...ask }: Ask & { number: number }) => {
-  try {
-    reply({ number, ok: true, result: await answer(ask) });
-  } catch (error) {
-    reply({ number, ok: false, error: String(error instanceof Error ? error.stack : error) });
-  }
-});
+answerAsks(answer);
 
 async function answer(ask: Ask): Promise<unknown> {
   switch (ask.type) {
@@ -90,9 +84,3 @@ function failureOf(error: unknown): string {
   const told = [detail, code].find((one) => typeof one === 'string' || typeof one === 'number');
   return `${error.name}: ${told ?? error.message.split('\n')[0]?.slice(0, 80)}`;
 }
-
-function reply(message: Reply): void {
-  process.send?.(message);
-}
-
-childIsReady({});
