@@ -158,8 +158,8 @@ function problemsOf(figures: Omit<ChaosResult, 'problems'>): string[] {
       `${unrecordedPresentations} presentations of a used token that no record had announced`,
     issuer === 'leeway' && lost > 0 && `${lost} grants lost at an issuer with leeway`,
     ...losses.map(
-      ({ grant, died, inFlight }) =>
-        (died === undefined && `${grant} is lost, and the audit log does not know why`) ||
+      ({ grant, died, inFlight, toldByAudit }) =>
+        (!toldByAudit && `${grant} is lost, and the audit log does not tell why`) ||
         (!inFlight && `${grant} is lost (${died}) although nobody died over it`),
     ),
   ].filter((problem) => problem !== false);
