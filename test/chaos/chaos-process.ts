@@ -1,12 +1,13 @@
 // Run by the chaos test as a process of its own: asks for tokens of all grants until it is killed.
 import { setTimeout as wait } from 'node:timers/promises';
-import { type AuditEntry, AuthError, type Store, StoreError, type Task } from '@outlive/core';
+import { type AuditEntry, AuthError, StoreError, type Task } from '@outlive/core';
 import { fileJournal } from '@outlive/core/node';
 import { createAgentRuntime } from '../multi-process/agent-runtime.ts';
 import { readItems } from '../multi-process/agent-setup.ts';
 import { parentProcess } from '../multi-process/parent-process.ts';
 import { openStore } from '../multi-process/shared-store.ts';
 import type { ChaosCommands, ChaosEvent, ChaosReport, ChaosSetup } from './chaos-setup.ts';
+import { reportingStore } from './reporting-store.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const callers = 10;
@@ -20,7 +21,7 @@ const random = seededRandom(setup.seed);
 const store = openStore(setup.place);
 let saidWhoItIs = false;
 const outlive = createAgentRuntime(setup, {
-  store: reporting(store),
+  store: reportingStore(store, (write) => report({ kind: 'write', ...write })),
   journal: fileJournal({
     directory: setup.journalFolder,
     keys: setup.keys,
@@ -103,25 +104,4 @@ function codeOf(error: unknown): string {
   if (AuthError.is(error)) return error.code;
   if (error instanceof StoreError) return `store_${error.code}`;
   throw error;
-}
-
-/** Says what it writes to grants. A write that fails may have landed. */
-function reporting(inner: Store): Store {
-  return {
-    ...inner,
-    async compareAndSwap(key, expectedVersion, value, index) {
-      const tell = (): void => {
-        if (index.kind !== 'grant') return;
-        report({ kind: 'write', key, status: index.status ?? '', at: Date.now() });
-      };
-      try {
-        const swapped = await inner.compareAndSwap(key, expectedVersion, value, index);
-        if (swapped) tell();
-        return swapped;
-      } catch (error) {
-        tell();
-        throw error;
-      }
-    },
-  };
 }

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type AuditEntry, AuthError, type IssuerProfile, type Task } from '@outlive/core';
+import { fileJournal } from '@outlive/core/node';
 import { createTestIssuer, type TestIssuer } from '@outlive/testing';
 import { createAgentRuntime } from '../multi-process/agent-runtime.ts';
 import { readItems } from '../multi-process/agent-setup.ts';
 import { openStore } from '../multi-process/shared-store.ts';
 import { shiftableClock } from '../multi-process/shiftable-clock.ts';
 import type { StoreServer } from '../multi-process/store-place.ts';
-import type { ChaosSetup } from './chaos-setup.ts';
+import type { ChaosSetup, GrantWrite } from './chaos-setup.ts';
+import { reportingStore } from './reporting-store.ts';
 
 /** Issuers of the run: one forgives a second presentation for a minute, the other ends the session. */
 export const chaosIssuers = ['leeway', 'strict'] as const;
@@ -29,6 +31,8 @@ export interface ChaosWorld extends AsyncDisposable {
   readonly issuer: TestIssuer;
   readonly setup: ChaosSetup;
   readonly grants: readonly ChaosGrant[];
+  /** What the test itself has written to grants. */
+  readonly writes: readonly GrantWrite[];
 }
 
 /** One grant of the run. */
@@ -59,12 +63,19 @@ export async function createChaosWorld(
     profile: profiles[options.issuer],
     policy: { ...chaosTimes, maxWaitMs: 30_000 },
   };
-  const store = openStore(server.place);
+  const journalFolder = join(server.folder, 'journal');
+  const writes: GrantWrite[] = [];
+  const store = reportingStore(openStore(server.place), (write) => writes.push(write));
   const outlive = createAgentRuntime(shared, { store });
   // Everything has expired to this one. Its own clock must not end the tasks of the others.
   const later = createAgentRuntime(
     { ...shared, policy: { ...shared.policy, maintainMs: 0, maxWaitMs: 120_000 } },
-    { store, clock: shiftableClock(dayMs) },
+    {
+      store,
+      clock: shiftableClock(dayMs),
+      // The workers' host: on another one it would wait for their journals.
+      journal: fileJournal({ directory: journalFolder, keys: shared.keys }),
+    },
   );
 
   const made = await Promise.all(
@@ -113,9 +124,10 @@ export async function createChaosWorld(
       place: server.place,
       seed: options.seed,
       taskIds: made.map(({ taskId }) => taskId),
-      journalFolder: join(server.folder, 'journal'),
+      journalFolder,
     },
     grants: made.map(({ grant }) => grant),
+    writes,
     async [Symbol.asyncDispose]() {
       await Promise.all([outlive.close(), later.close()]);
       await store.close();

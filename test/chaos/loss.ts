@@ -8,7 +8,7 @@ export interface Loss {
   readonly died: string | undefined;
   /** Whether the presentation was under way when its process was killed or stopped: what no client can help. */
   readonly inFlight: boolean;
-  /** Whether the audit log alone tells so: it names the attempt, its process, and no result of it. */
+  /** Whether the audit log alone tells so: it names the attempt, the process that claimed it, and no result. */
   readonly toldByAudit: boolean;
 }
 
@@ -39,18 +39,20 @@ function wasInFlight(writes: readonly WorkerWrite[], workers: Workers): boolean 
   });
 }
 
-/** The log holds a claim that it knows no result of, by a process that is not known to have been spared. */
+/** The log names an attempt that it knows no result of: its process vanished over it. */
 function isTold(entries: readonly AuditEntry[], workers: Workers): boolean {
   const settled = new Set(
     entries
       .filter(({ type }) => type === 'token-refreshed' || type === 'refresh-deferred')
       .map(({ attempt }) => attempt),
   );
-  return entries.some(({ type, attempt, process, at }) => {
-    if (type !== 'refresh-claimed' || settled.has(attempt)) return false;
-    const worker = workers.ofProcess.get(process ?? '');
-    // A process that died before it could say which worker it was.
-    return worker === undefined || troubled(workers, worker, at, Number.POSITIVE_INFINITY);
+  return entries.some(({ type, attempt, reason = '' }) => {
+    if (type !== 'refresh-in-doubt' || settled.has(attempt)) return false;
+    const owner = /^process (?<id>\S+) claimed it/.exec(reason)?.groups?.['id'];
+    if (owner === undefined) return false;
+    // A process may have died before it could say which worker it was.
+    const worker = workers.ofProcess.get(owner);
+    return worker === undefined || (workers.troubles.get(worker) ?? []).length > 0;
   });
 }
 

@@ -219,6 +219,11 @@ export function freshness(slot: AccessTokenSlot, now: number): 'fresh' | 'due' |
   return now < slot.unusableAt ? 'due' : 'unusable';
 }
 
+/** Whether a token came to its end before it could be handed out. One that was issued with no lifetime is for one use. */
+export function isOver({ issuedAt, expiresAt }: AccessTokenSlot, now: number): boolean {
+  return expiresAt > issuedAt && now >= expiresAt;
+}
+
 /** Whether a pair that arrives late for `attempt` still belongs on this record: nobody has moved it on since. */
 export function canAdoptLate(record: GrantRecord, attempt: RefreshAttempt): boolean {
   const { state } = record;

@@ -23,6 +23,14 @@ export async function recover(
   if (state.status !== 'refreshing' && state.status !== 'recovering') return;
   const claim = await claimRecovery(context, current, state.attempt);
   if (claim === undefined) return;
+  const { id, owner } = state.attempt;
+  // What its own process wrote to the audit log may have died with it.
+  context.audit({
+    type: 'refresh-in-doubt',
+    attempt: id,
+    generation: current.value.generation,
+    reason: `process ${owner} claimed it and did not settle it`,
+  });
   if (await adoptFromJournal(context, claim)) return;
   const plan = await decide(context, claim);
   if (plan.verdict === 'dead') return bury(context, claim, plan.death, plan.reason);

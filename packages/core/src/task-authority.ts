@@ -1,6 +1,6 @@
 import { delegatedSlot } from './delegation.ts';
 import { AuthError } from './errors.ts';
-import type { AccessTokenSlot, SlotSpec } from './grant-record.ts';
+import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
@@ -86,12 +86,16 @@ export class TaskAuthority {
     }
     // A task's own token is not minted any more for a task that ended or was paused while it queued for the grant.
     const own = slot.scopes !== undefined;
-    const token = await source.token(slot, request, own ? () => this.ensureActive() : undefined);
-    if (this.#isOpen(this.#runtime.clock.now())) return token;
-    // The wait may have been long: a pause or a revocation that came meanwhile holds.
-    await this.ensureActive();
-    await this.#ensureSubject(requirement);
-    return token;
+    const mayMintOwn = own ? () => this.ensureActive() : undefined;
+    for (let outlived = false; ; outlived = true) {
+      const token = await source.token(slot, request, mayMintOwn);
+      if (this.#isOpen(this.#runtime.clock.now())) return token;
+      // The wait may have been long: a pause or a revocation that came meanwhile holds.
+      await this.ensureActive();
+      await this.#ensureSubject(requirement);
+      // And so may this one have been, for longer than the token lives: once more.
+      if (outlived || !isOver(token, this.#runtime.clock.now())) return token;
+    }
   }
 
   /** What a requirement means here. @throws {AuthError} `insufficient_scope` when the task was not given it. */

@@ -6,6 +6,7 @@ import {
   type AccessTokenSlot,
   freshness,
   type GrantRecord,
+  isOver,
   type SlotSpec,
 } from './grant-record.ts';
 import { recordChanges } from './record-changes.ts';
@@ -285,11 +286,6 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
-}
-
-/** Whether a token came to its end before it could be handed out. One that was issued with no lifetime is for one use. */
-function isOver({ issuedAt, expiresAt }: AccessTokenSlot, now: number): boolean {
-  return expiresAt > issuedAt && now >= expiresAt;
 }
 
 /** Callers that want the same share one refresh: what "the same" is. */

@@ -23,6 +23,25 @@ describe('an attempt whose owner vanished', () => {
     expect(world.presented(setting.grantId)).toEqual([1, 0]);
   });
 
+  it('is named in the audit log with its process by whoever recovers it', async () => {
+    const setting = await vanish({ at: 'after presenting' }, { profile: { probe: true } });
+    await using world = setting.world;
+    const { state } = await world.grantRecord();
+    const lost = state.status === 'refreshing' ? state.attempt : undefined;
+    await expect(tokenAfterPatience(setting)).rejects.toMatchObject({
+      reason: 'rotated_pair_lost',
+    });
+    await vi.waitFor(() =>
+      expect(world.events).toContainEqual(
+        expect.objectContaining({
+          type: 'refresh-in-doubt',
+          attempt: lost?.id,
+          reason: `process ${lost?.owner} claimed it and did not settle it`,
+        }),
+      ),
+    );
+  });
+
   it('is settled with the response that its journal holds', async () => {
     const { journal, entries } = tinyJournal('disk');
     const setting = await vanish(

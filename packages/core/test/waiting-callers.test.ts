@@ -72,6 +72,37 @@ describe('a caller of getAccessToken', () => {
     expect(world.clock.now()).toBeLessThan(got.expiresAt);
   });
 
+  it('gets no token that expired while the store was asked whether the task may still have one', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    let moment: 'before' | 'refreshed' | 'asked' = 'before';
+    const process = world.start({
+      policy: { maxWaitMs: 100 * lifetimeMs },
+      gate(_principal, context) {
+        if (context.moment === 'response' && moment === 'before') {
+          // Longer than this process may believe what it has heard of stops.
+          world.clock.skip(1500);
+          moment = 'refreshed';
+        }
+        return world.state;
+      },
+    });
+    await world.grant(process);
+    const task = await world.task(process);
+    world.clock.skip(untilUnusableMs);
+    using _late = process.store.intercept(async (call, proceed) => {
+      if (moment === 'refreshed' && call.operation === 'read') {
+        // The process stands still while it asks, as a machine that sleeps does.
+        moment = 'asked';
+        world.clock.skip(lifetimeMs + 1000);
+      }
+      return proceed();
+    });
+    const got = await task.getAccessToken(reading);
+    expect(moment).toBe('asked');
+    expect(world.clock.now()).toBeLessThan(got.expiresAt);
+  });
+
   it('starts no refresh in a runtime that is closed', async () => {
     const world = await createWorld();
     await using _ = world;
