@@ -23,8 +23,8 @@ const profiles: Readonly<Record<ChaosIssuer, Partial<IssuerProfile>>> = {
   strict: { probe: true },
 };
 
-/** Others recover after 6 s. The request's part outlasts the waits of a busy machine. */
-export const chaosTimes = { requestTimeoutMs: 4000, settleMs: 2000 };
+/** Others recover after 3.5 s: many workers live for longer. */
+export const chaosTimes = { requestTimeoutMs: 2500, settleMs: 1000 };
 
 /** What the workers share, and who looks at it when they are gone. */
 export interface ChaosWorld extends AsyncDisposable {

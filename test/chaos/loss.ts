@@ -8,6 +8,10 @@ export interface Loss {
   readonly died: string | undefined;
   /** Whether the presentation was under way when its process was killed or stopped: what no client can help. */
   readonly inFlight: boolean;
+  /** Whether its own process said that no response came in time: what no client can help either. */
+  readonly responseLost: boolean;
+  /** How long the grant was in doubt before it died, ms: at an issuer with leeway somebody has to recover it within that. */
+  readonly inDoubtMs: number;
   /** Whether the audit log alone tells so: it names the attempt, the process that claimed it, and no result. */
   readonly toldByAudit: boolean;
 }
@@ -24,15 +28,31 @@ export function explainLoss(
     grant,
     died: died && [died.code, died.reason].filter((text) => text !== undefined).join(': '),
     inFlight: wasInFlight(writes, workers),
+    responseLost: entries.some(
+      ({ type, reason = '' }) => type === 'refresh-in-doubt' && !claimedBy.test(reason),
+    ),
+    inDoubtMs: inDoubtMs(writes),
     toldByAudit: died !== undefined && isTold(entries, workers),
   };
 }
 
+/** What recovery says of the process that vanished. */
+const claimedBy = /^process (?<id>\S+) claimed it/;
+
+function inDoubtMs(writes: readonly WorkerWrite[]): number {
+  const open = unsettled(writes);
+  return (open.at(-1)?.at ?? 0) - (open[0]?.at ?? 0);
+}
+
+/** What was written since the grant was last known to be well, oldest first. */
+function unsettled(writes: readonly WorkerWrite[]): readonly WorkerWrite[] {
+  const ordered = writes.toSorted((one, other) => one.at - other.at);
+  return ordered.slice(ordered.findLastIndex(({ status }) => status === 'idle') + 1);
+}
+
 /** Somebody who had claimed the presentation met with trouble before anybody wrote to the grant again. */
 function wasInFlight(writes: readonly WorkerWrite[], workers: Workers): boolean {
-  const ordered = writes.toSorted((one, other) => one.at - other.at);
-  const settled = ordered.findLastIndex(({ status }) => status === 'idle');
-  return ordered.slice(settled + 1).some(({ worker, status, at }, index, open) => {
+  return unsettled(writes).some(({ worker, status, at }, index, open) => {
     if (status !== 'refreshing' && status !== 'recovering') return false;
     const until = open[index + 1]?.at ?? Number.POSITIVE_INFINITY;
     return troubled(workers, worker, at, until);
@@ -48,7 +68,7 @@ function isTold(entries: readonly AuditEntry[], workers: Workers): boolean {
   );
   return entries.some(({ type, attempt, reason = '' }) => {
     if (type !== 'refresh-in-doubt' || settled.has(attempt)) return false;
-    const owner = /^process (?<id>\S+) claimed it/.exec(reason)?.groups?.['id'];
+    const owner = claimedBy.exec(reason)?.groups?.['id'];
     if (owner === undefined) return false;
     // A process may have died before it could say which worker it was.
     const worker = workers.ofProcess.get(owner);

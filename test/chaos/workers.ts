@@ -31,9 +31,9 @@ export interface Workers {
   /** All writes to grants, by the key of the grant. */
   readonly writes: ReadonlyMap<string, readonly WorkerWrite[]>;
   readonly figures: ChaosFigures;
-  /** Kills one that works, and starts another. Answers whether there was one. */
+  /** Kills one that works, and starts another. Answers whether there was one to spare. */
   kill(): boolean;
-  /** Stops one that works, for so long. Answers whether there was one. */
+  /** Stops one that works, for so long. Answers whether there was one to spare. */
   stall(forMs: number): boolean;
   /** Lets everybody go on, end in an orderly way, and be gone. */
   end(): Promise<void>;
@@ -46,9 +46,13 @@ interface Worker {
 
 const script = new URL('./chaos-process.ts', import.meta.url);
 
-/** Starts `count` workers, and one in the place of each that is killed. Resolves when all of them work. */
+/**
+ * Starts `count` workers and some to spare, and one in the place of each that is killed: `count` of them work at any
+ * time. Resolves when all of them do.
+ */
 export async function startWorkers(
   count: number,
+  spares: number,
   setup: ChaosSetup,
   random: () => number,
 ): Promise<Workers> {
@@ -91,6 +95,7 @@ export async function startWorkers(
 
   function pick(): [number, Worker] | undefined {
     const candidates = [...alive].filter(([, { frozen }]) => frozen === undefined);
+    if (candidates.length <= count) return undefined;
     return candidates[Math.floor(random() * candidates.length)];
   }
 
@@ -98,7 +103,7 @@ export async function startWorkers(
     troubles.set(number, [...(troubles.get(number) ?? []), { kind, at: Date.now() }]);
   }
 
-  await Promise.all(Array.from({ length: count }, start));
+  await Promise.all(Array.from({ length: count + spares }, start));
 
   return {
     get started() {
