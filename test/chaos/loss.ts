@@ -76,7 +76,10 @@ function isTold(entries: readonly AuditEntry[], workers: Workers): boolean {
   });
 }
 
+/** A stopped process may run for a moment after it was told: the signal has to reach it. */
+const signalMs = 100;
+
 function troubled(workers: Workers, worker: number, from: number, until: number): boolean {
   const troubles = workers.troubles.get(worker) ?? [];
-  return troubles.some(({ at }) => at >= from && at < until);
+  return troubles.some(({ at }) => at + signalMs >= from && at < until);
 }

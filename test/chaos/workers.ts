@@ -120,8 +120,8 @@ export async function startWorkers(
       if (found === undefined) return false;
       const [number, worker] = found;
       alive.delete(number);
-      note(number, 'killed');
-      ending.push(worker.process.kill());
+      // Noted when it is over: a worker may still claim, and present, while the signal is on its way.
+      ending.push(worker.process.kill().then(() => note(number, 'killed')));
       void start();
       return true;
     },
@@ -129,8 +129,8 @@ export async function startWorkers(
       const found = pick();
       if (found === undefined) return false;
       const [number, worker] = found;
-      note(number, 'stopped');
       worker.process.freeze();
+      note(number, 'stopped');
       worker.frozen = setTimeout(() => {
         worker.frozen = undefined;
         worker.process.wake();
