@@ -34,7 +34,7 @@ export async function recover(
   if (await adoptFromJournal(context, claim)) return;
   const plan = await decide(context, claim);
   if (plan.verdict === 'dead') return bury(context, claim, plan.death, plan.reason);
-  return presentAgain(context, claim, plan.reason);
+  return presentAgain(context, claim, plan);
 }
 
 async function claimRecovery(
@@ -84,7 +84,8 @@ async function adoptFromJournal(context: RotationContext, claim: Claim): Promise
 }
 
 type Plan =
-  | { readonly verdict: 'presentAgain'; readonly reason: string }
+  /** `unused`: it is known that the token was not used; else there is still a doubt. */
+  | { readonly verdict: 'presentAgain'; readonly reason: string; readonly unused: boolean }
   | {
       readonly verdict: 'dead';
       readonly death: 'rotated_pair_lost' | 'in_doubt';
@@ -95,16 +96,20 @@ type Plan =
 async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
   const { profile, issuer, clock } = context;
   const { record, attempt } = claim;
-  const again = (reason: string): Plan => ({ verdict: 'presentAgain', reason });
+  const again = (reason: string, unused = false): Plan => ({
+    verdict: 'presentAgain',
+    reason,
+    unused,
+  });
 
   if (record.kind === 'clientCredentials' || profile.rotation === 'none')
-    return again('nothing was consumed: the issuer does not rotate');
+    return again('nothing was consumed: the issuer does not rotate', true);
 
   const probed =
     profile.probe && record.refreshToken !== undefined
       ? await issuer.probe(record.refreshToken)
       : 'unknown';
-  if (probed === 'active') return again('introspection says that the token was not used');
+  if (probed === 'active') return again('introspection says that the token was not used', true);
   if (probed === 'inactive' && profile.rotation === 'strict')
     return {
       verdict: 'dead',
@@ -129,7 +134,11 @@ async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
 }
 
 /** Asks the gate, records the second presentation before it happens, then presents. */
-async function presentAgain(context: RotationContext, claim: Claim, reason: string): Promise<void> {
+async function presentAgain(
+  context: RotationContext,
+  claim: Claim,
+  plan: Plan & { verdict: 'presentAgain' },
+): Promise<void> {
   await allow(context, 'claim');
   const attempt: RefreshAttempt = {
     ...claim.attempt,
@@ -142,10 +151,20 @@ async function presentAgain(context: RotationContext, claim: Claim, reason: stri
   const record = recovering(claim.record, attempt);
   if (!(await swapAttempt(context, claim.version, record, attempt.id))) return;
   const again: Claim = { version: claim.version + 1, record, attempt, claimedAtMs };
-  const recovered = await settle(context, again, await present(context, again));
+  const sent = await present(context, again);
+  if (sent.outcome.outcome === 'notSent' && !plan.unused)
+    return stayInDoubt(context, again, sent.outcome.error);
+  const recovered = await settle(context, again, sent);
   if (recovered === undefined) return;
-  context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason });
+  context.audit({ type: 'refresh-recovered', attempt: attempt.id, reason: plan.reason });
   await withholdUnlessAllowed(context, again);
+}
+
+/** The second presentation never took place, so the doubt about the first is as it was: not idle, and not given up. */
+async function stayInDoubt(context: RotationContext, claim: Claim, error: string): Promise<void> {
+  const attempt: RefreshAttempt = { ...claim.attempt, presentedAgain: false };
+  await persist(context, claim, (record) => recovering(record, attempt));
+  context.audit({ type: 'refresh-deferred', attempt: attempt.id, reason: error });
 }
 
 async function bury(

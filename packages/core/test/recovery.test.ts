@@ -171,6 +171,25 @@ describe('an attempt whose owner vanished', () => {
     expect(world.presented(setting.grantId)).toEqual([1]);
   });
 
+  it('stays in doubt where the second presentation was certainly not processed, and is made later', async () => {
+    const setting = await vanish({ at: 'before sending' });
+    await using world = setting.world;
+    const busy = world.issuer.fault(() => ({ fault: 'status', status: 429 }));
+    const { token } = await ask(setting);
+    world.clock.skip(patienceMs);
+    await vi.waitFor(() => expect(world.presented(setting.grantId)).toEqual([1]));
+    await looksAgain(setting);
+    const { principal } = setting.task;
+    expect(await setting.other.outlive.grants.find({ provider: 'p', principal })).toMatchObject({
+      status: 'recovering',
+    });
+    busy[Symbol.dispose]();
+    world.clock.skip(patienceMs);
+
+    expect((await token).generation).toBe(1);
+    expect(world.issuer.grant(setting.grantId).alive).toBe(true);
+  });
+
   it('is given up at once where the policy is to ask the person', async () => {
     const setting = await vanish(
       { at: 'after presenting' },
