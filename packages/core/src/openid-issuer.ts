@@ -56,15 +56,23 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       ? createMetadataSource(issuerUrl, transport)
       : async () => ({ metadata: given });
 
-  /** A configuration of its own for each request: openid-client looks its `fetch` up there. */
+  /** Configurations that no request uses at the moment: making one copies the whole metadata. */
+  const spare: oidc.Configuration[] = [];
+
+  /** A configuration of its own for each request under way: openid-client looks its `fetch` up there. */
   function configure(
     metadata: oidc.ServerMetadata,
     progress: RequestProgress,
     hooks?: RequestHooks,
   ): oidc.Configuration {
+    const configuration = spare.pop() ?? newConfiguration(metadata);
+    configuration[oidc.customFetch] = requestFetch(transport, progress, hooks);
+    return configuration;
+  }
+
+  function newConfiguration(metadata: oidc.ServerMetadata): oidc.Configuration {
     const { clientId } = options;
     const configuration = new oidc.Configuration(metadata, clientId, undefined, authentication);
-    configuration[oidc.customFetch] = requestFetch(transport, progress, hooks);
     configuration.timeout = undefined;
     if (isLoopback(issuerUrl)) oidc.allowInsecureRequests(configuration);
     return configuration;
@@ -74,9 +82,10 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
     const source = await metadataSource();
     if (source.failure !== undefined) return source.failure;
     const progress: RequestProgress = { sent: false };
+    const configuration = configure(source.metadata, progress, request.hooks);
     try {
       const response = await oidc.genericGrantRequest(
-        configure(source.metadata, progress, request.hooks),
+        configuration,
         request.grantType,
         request.parameters,
       );
@@ -92,6 +101,8 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       };
     } catch (error) {
       return failed(request, progress, error);
+    } finally {
+      spare.push(configuration);
     }
   }
 

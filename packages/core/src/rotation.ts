@@ -64,7 +64,7 @@ async function claimPresentation(
     slot,
     startedAt: now,
     firstStartedAt: now,
-    fingerprint: await fingerprintOf(current.value.refreshToken),
+    fingerprint: fingerprintOf(current.value.refreshToken),
     previous: [],
     presentedAgain: false,
     failures: current.value.state.status === 'idle' ? (current.value.state.failures ?? 0) : 0,

@@ -1,5 +1,5 @@
 import { Mutex } from 'async-mutex';
-import { sleep } from './clock.ts';
+import { inTime } from './clock.ts';
 import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError } from './errors.ts';
 import {
@@ -268,23 +268,31 @@ export class TokenSource {
   /** Bounds one caller's wait. The refresh itself goes on. */
   async #within(refresh: Promise<AccessTokenSlot>, signal?: AbortSignal): Promise<AccessTokenSlot> {
     const { clock, times } = this.#context;
-    const timer = new AbortController();
-    const stop = signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]);
-    const giveUp = sleep(clock, times.maxWaitMs, stop).then(
+    return inTime(
+      clock,
+      times.maxWaitMs,
+      () => unlessCancelled(refresh, signal),
       () => {
         throw new AuthError('issuer_unavailable', { detail: 'the refresh takes too long' });
       },
-      () => {
-        throw new AuthError('cancelled', { cause: signal?.reason });
-      },
     );
-    try {
-      return await Promise.race([refresh, giveUp]);
-    } finally {
-      timer.abort();
-      // The loser of the race must not surface as an unhandled rejection.
-      giveUp.catch(() => undefined);
-    }
+  }
+}
+
+/** What the refresh answers, unless the caller stops waiting first. */
+async function unlessCancelled<T>(
+  refresh: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return refresh;
+  const cancelled = Promise.withResolvers<never>();
+  const cancel = (): void => cancelled.reject(new AuthError('cancelled', { cause: signal.reason }));
+  if (signal.aborted) cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return await Promise.race([refresh, cancelled.promise]);
+  } finally {
+    signal.removeEventListener('abort', cancel);
   }
 }
 

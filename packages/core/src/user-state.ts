@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { sleep } from './clock.ts';
+import { inTime } from './clock.ts';
 import type { Principal } from './principal.ts';
 import type { Effect } from './requirement.ts';
 
@@ -198,19 +198,16 @@ export class UserStates {
   ): Promise<Verdict> {
     const { clock, times } = this.#context;
     const asked = new AbortController();
-    const done = new AbortController();
+    const late = (): UserState => {
+      asked.abort(new DOMException('the gate did not answer in time', 'TimeoutError'));
+      return 'unknown';
+    };
     try {
-      const state = await Promise.race([
-        ask(asked.signal),
-        sleep(clock, times.timeoutMs, done.signal).then((): UserState => 'unknown'),
-      ]);
+      const state = await inTime(clock, times.timeoutMs, () => ask(asked.signal), late);
       return { state: Object.hasOwn(restrictiveness, state) ? state : 'unknown', source };
     } catch {
       // Fails closed: why a directory could not answer does not matter to the call that needs it.
       return { state: 'unknown', source };
-    } finally {
-      asked.abort();
-      done.abort();
     }
   }
 }
