@@ -8,10 +8,11 @@ import {
   importedGrant,
 } from './grant-import.ts';
 import type { GrantRecord } from './grant-record.ts';
+import { grantIndex, grantRotation } from './grant-rotation.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
-import type { RotationContext } from './rotation-context.ts';
+import type { RotationContext, RotationParts } from './rotation-context.ts';
 import { type Provider, type Runtime, stamped } from './runtime.ts';
 import { TokenSource } from './token-source.ts';
 
@@ -24,18 +25,13 @@ export interface GrantSummary extends GrantReference {
   readonly death?: string;
 }
 
-/** What the rotation of every grant of a provider has in common. */
-type RotationParts = Omit<
-  RotationContext,
-  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'index'
->;
-
 type Arrival = 'grant-imported' | 'grant-connected';
 
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
   readonly #runtime: () => Runtime;
   readonly #rotation: (provider: Provider) => RotationParts;
+  readonly #partsByProvider = new Map<string, RotationParts>();
   readonly #sources = new Map<string, TokenSource>();
   #closed = false;
 
@@ -81,7 +77,7 @@ export class Grants {
         timing: {
           now,
           issuedAt: options.issuedAt ?? now,
-          defaultLifetimeMs: this.#rotation(provider).times.defaultLifetimeMs,
+          defaultLifetimeMs: this.#parts(provider).times.defaultLifetimeMs,
           jitter: runtime.random(),
         },
       });
@@ -146,7 +142,9 @@ export class Grants {
     const key = await this.key(reference);
     const known = this.#sources.get(key);
     if (known !== undefined) return { key, source: known };
-    const source = new TokenSource(await this.rotationOf(key, reference));
+    const provider = this.#provider(reference.provider, 'provider');
+    const rotation = await this.#rotationMaker(key, reference);
+    const source = new TokenSource(this.#parts(provider), rotation);
     if ((await source.record()) === undefined)
       throw new AuthError('reauthorization_required', { reason: 'no_grant' });
     const raced = this.#sources.get(key);
@@ -157,28 +155,26 @@ export class Grants {
 
   /** @internal What the rotation of one grant works with. */
   async rotationOf(key: string, reference: GrantReference): Promise<RotationContext> {
+    return (await this.#rotationMaker(key, reference))();
+  }
+
+  /** Made when it is needed: of most grants a process only hands out tokens. */
+  async #rotationMaker(key: string, reference: GrantReference): Promise<() => RotationContext> {
     const runtime = this.#runtime();
-    const provider = this.#provider(reference.provider, 'provider');
-    const { principal, account = 'default' } = reference;
-    const subject = await principalId(runtime.keyedHash, principal);
+    const subject = await principalId(runtime.keyedHash, reference.principal);
     const name = await this.auditName(key);
-    return {
-      ...this.#rotation(provider),
-      key,
-      grant: { provider: provider.name, principal, account },
-      unstored: new Set(),
-      index: (record) => grantIndex(record, subject),
-      gate: (moment, options) => {
-        if (options?.afresh) runtime.userStates.distrust(subject);
-        return runtime.userStates.check(principal, subject, moment);
-      },
-      closed: () => this.#closed,
-      audit: (event) =>
-        runtime.audit.record(
-          grantStream(name),
-          stamped(runtime, { ...event, grant: name, provider: provider.name }),
-        ),
-    };
+    const parts = this.#parts(this.#provider(reference.provider, 'provider'));
+    return () =>
+      grantRotation({ runtime, parts, key, subject, name, reference, closed: () => this.#closed });
+  }
+
+  #parts(provider: Provider): RotationParts {
+    let parts = this.#partsByProvider.get(provider.name);
+    if (parts === undefined) {
+      parts = this.#rotation(provider);
+      this.#partsByProvider.set(provider.name, parts);
+    }
+    return parts;
   }
 
   /** @internal Resolves when no refresh of this process is under way. */
@@ -258,14 +254,6 @@ export class Grants {
     const known = [...this.#runtime().providers.keys()].join(', ');
     throw new ConfigurationError(`${path}: expected one of ${known}; got "${name}"`, ['provider']);
   }
-}
-
-/** What the store may search a grant by. */
-export function grantIndex(
-  record: GrantRecord,
-  subject: string,
-): { kind: 'grant'; status: string; subject: string } {
-  return { kind: 'grant', status: record.state.status, subject };
 }
 
 function summary(record: GrantRecord): GrantSummary {

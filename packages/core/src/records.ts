@@ -40,7 +40,8 @@ export interface Records {
 }
 
 /** A record of which this process knows what its sealed text says, since it has sealed or opened it. */
-interface KnownRecord extends Versioned<unknown> {
+interface KnownRecord {
+  readonly record: Versioned<unknown>;
   readonly text: string;
 }
 
@@ -58,10 +59,10 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
       const { version, index, value: text } = record;
       const known = recent.get(key);
       if (known !== undefined && isSame(known, { version, index, text }))
-        return known as Versioned<T>;
+        return known.record as Versioned<T>;
       const plain = await sealer.open(text, { key, version, index });
-      const opened = { version, value: decodeRecord(plain, index.kind) as T, index, text };
-      recent.set(key, opened);
+      const opened = { version, value: decodeRecord(plain, index.kind) as T, index };
+      recent.set(key, { record: opened, text });
       return opened;
     },
 
@@ -75,7 +76,7 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
       const version = expectedVersion + 1;
       const sealed = await sealer.seal(encodeRecord(value), { key, version, index: whole });
       const swapped = await store.compareAndSwap(key, expectedVersion, sealed, whole);
-      if (swapped) recent.set(key, { version, value, index: whole, text: sealed });
+      if (swapped) recent.set(key, { record: { version, value, index: whole }, text: sealed });
       return swapped;
     },
 
@@ -84,16 +85,18 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
 }
 
 /** Whether the store still holds, letter for letter, what is known. */
-function isSame(known: KnownRecord, found: Omit<KnownRecord, 'value'>): boolean {
-  const { kind, status, subject, taskId, dueAt } = found.index;
+function isSame(
+  { record: { version, index }, text }: KnownRecord,
+  found: { readonly version: number; readonly index: RecordIndex; readonly text: string },
+): boolean {
   return (
-    known.version === found.version &&
-    known.text === found.text &&
-    known.index.kind === kind &&
-    known.index.status === status &&
-    known.index.subject === subject &&
-    known.index.taskId === taskId &&
-    known.index.dueAt === dueAt
+    version === found.version &&
+    text === found.text &&
+    index.kind === found.index.kind &&
+    index.status === found.index.status &&
+    index.subject === found.index.subject &&
+    index.taskId === found.index.taskId &&
+    index.dueAt === found.index.dueAt
   );
 }
 

@@ -52,6 +52,12 @@ export interface RotationContext {
   readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
 }
 
+/** What the rotation of every grant of a provider has in common. */
+export type RotationParts = Omit<
+  RotationContext,
+  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'index'
+>;
+
 /** A claim that landed: this process, and no other, may present the token. */
 export interface Claim {
   readonly version: number;

@@ -22,9 +22,10 @@ export class TaskAuthority {
   readonly #tasks: Tasks;
   readonly #cell: TaskCell;
   readonly #subject: SubjectCell;
-  readonly #bindings = new WeakMap<Requirement, Binding>();
   /** The one asked for last: a tool mostly asks for the same again, and that is faster than the map. */
   #last: Binding | undefined;
+  /** All of them, once there is more than one. */
+  #bindings: WeakMap<Requirement, Binding> | undefined;
 
   constructor(runtime: Runtime, tasks: Tasks, cell: TaskCell) {
     this.#runtime = runtime;
@@ -36,8 +37,7 @@ export class TaskAuthority {
 
   /** The token for `requirement` if it can be had without waiting. No I/O: every tool call comes through here. */
   peek(requirement: Requirement): AccessTokenSlot | undefined {
-    const last = this.#last;
-    const binding = last?.requirement === requirement ? last : this.#bindings.get(requirement);
+    const binding = this.#known(requirement);
     if (binding === undefined) return undefined;
     this.#last = binding;
     const now = this.#runtime.clock.now();
@@ -100,7 +100,7 @@ export class TaskAuthority {
 
   /** What a requirement means here. @throws {AuthError} `insufficient_scope` when the task was not given it. */
   async bind(requirement: Requirement): Promise<Binding> {
-    const known = this.#bindings.get(requirement);
+    const known = this.#known(requirement);
     if (known !== undefined) return known;
     const { resources, grants } = this.#runtime;
     const { value: task } = this.#cell.current;
@@ -124,8 +124,21 @@ export class TaskAuthority {
       indicator: resource.indicator,
     });
     const binding = { requirement, resource, source, slot };
-    this.#bindings.set(requirement, binding);
+    this.#remember(binding);
     return binding;
+  }
+
+  #known(requirement: Requirement): Binding | undefined {
+    const last = this.#last;
+    return last?.requirement === requirement ? last : this.#bindings?.get(requirement);
+  }
+
+  #remember(binding: Binding): void {
+    if (this.#last !== undefined) {
+      this.#bindings ??= new WeakMap([[this.#last.requirement, this.#last]]);
+      this.#bindings.set(binding.requirement, binding);
+    }
+    this.#last = binding;
   }
 
   /** Asks the store where this process cannot be sure. @throws {AuthError} unless the task is active and in time. */
