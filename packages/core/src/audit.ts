@@ -58,6 +58,8 @@ export interface Audit {
    * @throws {StoreError} `corrupt` at an entry that cannot be read.
    */
   read(stream: string): AsyncIterable<AuditEntry>;
+  /** The last entries that are stored, at most `count`, oldest first; entries that cannot be read are left out. */
+  newest(stream: string, count: number): Promise<AuditEntry[]>;
   /** Checks every entry against the chain, and the chain against `anchor` if one was kept elsewhere. */
   verify(stream: string, anchor?: AuditHead): Promise<ChainVerification>;
   /** The newest entry's place and hash, to be kept outside of the store; `undefined` for an empty stream. */
@@ -179,6 +181,17 @@ export function createAudit(options: AuditOptions): Audit {
           throw new StoreError('corrupt', `Entry ${sequence} of ${stream} is not an audit entry.`);
         yield entry;
       }
+    },
+
+    async newest(stream, count) {
+      const last = await store.last(stream);
+      const entries: AuditEntry[] = [];
+      if (last === undefined) return entries;
+      for await (const { value } of store.read(stream, Math.max(1, last.sequence - count + 1))) {
+        const entry = decodeEntry(value);
+        if (entry !== undefined) entries.push(entry);
+      }
+      return entries;
     },
 
     verify: (stream, anchor) => verifyChain(keyedHash, stream, store.read(stream, 1), anchor),

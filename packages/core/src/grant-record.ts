@@ -48,6 +48,8 @@ export interface RefreshAttempt {
   readonly fingerprint: string;
   /** Attempts that this one recovers. Their journal entries may hold the pair. */
   readonly previous: readonly string[];
+  /** The attempt that this one recovers, and the process that had claimed it. */
+  readonly lost?: { readonly id: string; readonly owner: string };
   /** Whether recovery has already presented the token once more. */
   readonly presentedAgain: boolean;
   /** Attempts in a row, before this one, that were certainly not processed: what back-off grows with. */

@@ -4,6 +4,9 @@ import type { GrantRecord } from './grant-record.ts';
 import type { RotationContext, RotationParts } from './rotation-context.ts';
 import { type Runtime, stamped } from './runtime.ts';
 
+/** How far back an end is looked for in the audit log: what follows it is little. */
+const recentEvents = 100;
+
 /** Which grant is rotated, and with what. */
 export interface RotatedGrant {
   readonly runtime: Runtime;
@@ -33,6 +36,7 @@ export function grantRotation(grant: RotatedGrant): RotationContext {
       return runtime.userStates.check(principal, subject, moment);
     },
     closed,
+    recentEvents: () => runtime.audit.newest(grantStream(name), recentEvents),
     audit: (event) =>
       runtime.audit.record(
         grantStream(name),

@@ -1,3 +1,4 @@
+import { vanished } from './grant-death.ts';
 import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
 import { eraseFromJournal, findInJournal } from './journaling.ts';
 import { randomId } from './random-id.ts';
@@ -23,14 +24,8 @@ export async function recover(
   if (state.status !== 'refreshing' && state.status !== 'recovering') return;
   const claim = await claimRecovery(context, current, state.attempt);
   if (claim === undefined) return;
-  const { id, owner } = state.attempt;
   // What its own process wrote to the audit log may have died with it.
-  context.audit({
-    type: 'refresh-in-doubt',
-    attempt: id,
-    generation: current.value.generation,
-    reason: `process ${owner} claimed it and did not settle it`,
-  });
+  context.audit(vanished(state.attempt, current.value.generation));
   if (await adoptFromJournal(context, claim)) return;
   const plan = await decide(context, claim);
   if (plan.verdict === 'dead') return bury(context, claim, plan.death, plan.reason);
@@ -51,6 +46,7 @@ async function claimRecovery(
     ...(journal === undefined ? {} : { journalHost: journal.host }),
     startedAt: clock.now(),
     previous: lineage(lost),
+    lost: { id: lost.id, owner: lost.owner },
   };
   const claimedAtMs = clock.monotonicMs();
   const record = recovering(current.value, attempt);

@@ -1,6 +1,7 @@
 import { Mutex } from 'async-mutex';
 import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError } from './errors.ts';
+import { tellDeath } from './grant-death.ts';
 import {
   type AccessTokenSlot,
   freshness,
@@ -17,6 +18,8 @@ import type { RotationContext } from './rotation-context.ts';
 /** The grant as this process last saw it. */
 export interface KnownGrant {
   known: Versioned<GrantRecord> | undefined;
+  /** Whether the audit log is known to tell what the grant died of. */
+  deathTold: boolean;
 }
 
 /** Whether somebody waits for the refresh. Nobody waits in the `background`: it gives up where it would have to. */
@@ -123,11 +126,13 @@ export class Refresher {
       if (this.#context.closed())
         throw new AuthError('cancelled', { detail: 'the runtime is closed' });
       const { state } = current.value;
-      if (state.status === 'dead')
+      if (state.status === 'dead') {
+        await this.#tellDeath(current.value);
         throw new AuthError(
           state.death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required',
           { reason: state.death, detail: state.error },
         );
+      }
 
       let waitMs: number;
       if (state.status === 'idle') {
@@ -162,6 +167,16 @@ export class Refresher {
     this.#observed = undefined;
     this.#deferred = undefined;
     return slot;
+  }
+
+  /** The call that meets the end of the grant does not fail over what the audit log lacks. */
+  async #tellDeath(record: GrantRecord): Promise<void> {
+    if (this.#grant.deathTold) return;
+    try {
+      this.#grant.deathTold = await tellDeath(this.#context, record);
+    } catch {
+      // The store did not answer: the next call tries again.
+    }
   }
 
   /** Whether `held` is an answer: usable, not yet due, and not the one that was refused. */

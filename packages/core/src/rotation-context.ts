@@ -49,13 +49,18 @@ export interface RotationContext {
   readonly gate: (moment: GateMoment, options?: { readonly afresh: true }) => Promise<Verdict>;
   /** Whether the runtime is closed: its store may be next, so nothing is presented any more. */
   readonly closed: () => boolean;
-  readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
+  readonly audit: (event: RotationEvent) => void;
+  /** The newest entries of the grant's audit stream. */
+  readonly recentEvents: () => Promise<readonly AuditEvent[]>;
 }
+
+/** An event of a grant, without what every one of them says. */
+export type RotationEvent = Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>;
 
 /** What the rotation of every grant of a provider has in common. */
 export type RotationParts = Omit<
   RotationContext,
-  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'index'
+  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'recentEvents' | 'index'
 >;
 
 /** A claim that landed: this process, and no other, may present the token. */

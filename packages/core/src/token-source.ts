@@ -27,6 +27,7 @@ export class TokenSource implements KnownGrant {
   /** There only while there is something to do: a process may hold very many grants, most of them at rest. */
   #refresher: Refresher | undefined;
   known: Versioned<GrantRecord> | undefined;
+  deathTold = false;
 
   constructor(parts: RotationParts, context: () => RotationContext) {
     this.#parts = parts;
@@ -75,6 +76,7 @@ export class TokenSource implements KnownGrant {
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */
   forget(): void {
     this.known = undefined;
+    this.deathTold = false;
     this.#refresher?.forget();
   }
 
