@@ -142,8 +142,8 @@ export class Refresher {
           await mayMint?.();
           const rotated = await rotate(this.#context, current, slot);
           if (typeof rotated !== 'object') continue;
-          if (outlived || !isOver(rotated, clock.now()))
-            return this.#found(this.#remember(rotated, slot));
+          if (!isOver(rotated, clock.now())) return this.#found(this.#remember(rotated, slot));
+          if (outlived) throw tooShortLived();
           // The pair was held while the store was down, for longer than its access token lives: once more.
           outlived = true;
           continue;
@@ -261,6 +261,13 @@ export class Refresher {
       };
     return slot;
   }
+}
+
+/** What is over cannot be handed out, and asking on and on would only use up the grant. */
+export function tooShortLived(): AuthError {
+  return new AuthError('issuer_unavailable', {
+    detail: 'its access tokens expire before they can be stored and handed out',
+  });
 }
 
 /** Callers that want the same share one refresh: what "the same" is. */

@@ -1,6 +1,7 @@
 import { delegatedSlot } from './delegation.ts';
 import { AuthError } from './errors.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
+import { tooShortLived } from './refresher.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
@@ -94,7 +95,8 @@ export class TaskAuthority {
       await this.ensureActive();
       await this.#ensureSubject(requirement);
       // And so may this one have been, for longer than the token lives: once more.
-      if (outlived || !isOver(token, this.#runtime.clock.now())) return token;
+      if (!isOver(token, this.#runtime.clock.now())) return token;
+      if (outlived) throw tooShortLived();
     }
   }
 
