@@ -33,7 +33,9 @@ describe('a caller of getAccessToken', () => {
     const process = world.start();
     await world.grant(process);
     const task = await world.task(process);
-    using _hung = process.store.intercept(never);
+    using _hung = process.store.intercept((call, proceed) =>
+      call.operation === 'append' ? proceed() : never(),
+    );
     world.clock.skip(untilUnusableMs);
     const caller = new AbortController();
     const token = task.getAccessToken(reading, { signal: caller.signal });
