@@ -58,6 +58,8 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'pause-claimed': () => 'a process took up the resumption',
   'pause-expired': () => 'nobody decided in time',
   'escalation-sent': (entry) => `asked ${entry.outcome ?? 'for a decision'}${because(entry)}`,
+  'escalation-failed': (entry) => `could not ask ${entry.outcome ?? 'anybody'}${because(entry)}`,
+  'escalation-advanced': (entry) => `now asks ${entry.outcome ?? 'others'}${because(entry)}`,
 
   'delegation-minted': (entry) =>
     `was delegated authority of ${grant(entry)}${details(wanted(entry))}`,
@@ -102,7 +104,7 @@ function because(entry: AuditEntry, otherwise?: string): string {
 function settled(entry: AuditEntry): string {
   switch (entry.outcome) {
     case 'done':
-      return `${tool(entry)} is done`;
+      return `${tool(entry)} is done${because(entry)}${by(entry)}`;
     case 'refused':
       return `${tool(entry)} was refused${because(entry)}`;
     case 'unknown':

@@ -54,10 +54,21 @@ export type {
   Confirmation,
   Decision,
   Pause,
+  PauseNotice,
   PauseReason,
+  PauseStep,
 } from './pause-record.ts';
 export { defaultEscalation } from './escalation.ts';
-export type { EscalationContext, EscalationPolicy } from './escalation.ts';
+export type {
+  Escalation,
+  EscalationContext,
+  EscalationPolicy,
+  EscalationStep,
+} from './escalation.ts';
+export type { EscalationNotice, Notifier, NotifyContext } from './notifier.ts';
+export { webhookNotifier } from './webhook-notifier.ts';
+export type { WebhookNotifierOptions } from './webhook-notifier.ts';
+export { consoleNotifier } from './console-notifier.ts';
 export type { Authorizer } from './runtime.ts';
 export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
 export type { Resumption } from './resume-pause.ts';

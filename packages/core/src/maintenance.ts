@@ -1,17 +1,21 @@
 import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
-import type { Pauses } from './pauses.ts';
-import type { Runtime } from './runtime.ts';
+import { keepDeadlines } from './pause-deadlines.ts';
+import type { PauseNotices } from './pause-notices.ts';
+import type { PauseContext } from './pauses.ts';
 import type { RecordKind } from './store.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
-import type { Tasks } from './tasks.ts';
 
 /** What one round of maintenance did. */
 export interface MaintenanceReport {
   readonly tasksExpired: number;
   readonly pausesExpired: number;
+  /** Pauses whose next step has begun, since nobody decided in time. */
+  readonly pausesEscalated: number;
+  /** Notices that were sent to people. */
+  readonly noticesSent: number;
   readonly delegationsEnded: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
@@ -21,17 +25,18 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, retries revocations, and asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
- * whichever process does it.
+ * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, and asks the gate
+ * again for the principals of running tasks. Every step is claimed in its record, so that it is done once whichever
+ * process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
 export async function maintain(
-  runtime: Runtime,
-  tasks: Tasks,
-  pauses: Pauses,
+  context: PauseContext,
+  notices: PauseNotices,
   ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
+  const { runtime, tasks, pauses } = context;
   const { records, clock, userStates } = runtime;
   const failures: unknown[] = [];
 
@@ -54,12 +59,21 @@ export async function maintain(
   await eachDue<TaskRecord>('task', async (task) => {
     if (hasEnded(task.status)) await tasks.endAuthority(task);
     else if (await tasks.expireIfDue(task)) tasksExpired += 1;
+    else if (task.pause !== undefined) {
+      // Reading it writes it, should the process that paused the task have died before it could.
+      await pauses.get(task.pause.id);
+      await tasks.pauseIsRecorded(task.id, task.pause.id);
+    }
   });
 
   let pausesExpired = 0;
+  let pausesEscalated = 0;
+  let noticesSent = 0;
   await eachDue<{ id: string }>('pause', async ({ id }) => {
-    await pauses.expire(id);
-    pausesExpired += 1;
+    const progress = await keepDeadlines(context, id);
+    if (progress === 'expired') pausesExpired += 1;
+    if (progress === 'advanced') pausesEscalated += 1;
+    noticesSent += await notices.tellDue(id);
   });
 
   let delegationsEnded = 0;
@@ -88,5 +102,13 @@ export async function maintain(
       failures,
       `maintenance: ${failures.length} things could not be done and stay due`,
     );
-  return { tasksExpired, pausesExpired, delegationsEnded, revalidated, pairsAdopted };
+  return {
+    tasksExpired,
+    pausesExpired,
+    pausesEscalated,
+    noticesSent,
+    delegationsEnded,
+    revalidated,
+    pairsAdopted,
+  };
 }

@@ -10,6 +10,7 @@ import type { Grants } from './grants.ts';
 import { OwnJournal } from './journal-adoption.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
+import { PauseNotices } from './pause-notices.ts';
 import type { Pause } from './pause-record.ts';
 import { Pauses } from './pauses.ts';
 import type { Principal } from './principal.ts';
@@ -91,7 +92,8 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
-  const pauses = new Pauses(runtime, tasks);
+  const pauses: Pauses = new Pauses(runtime, tasks, (pause) => notices.tell(pause));
+  const notices = new PauseNotices(runtime, tasks, pauses);
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
@@ -114,7 +116,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       if (stopped) return;
       cancel = runtime.clock.schedule(() => {
         // A round that failed left everything due; the next one finds it again.
-        round = maintain(runtime, tasks, pauses, ownJournal).then(next, next);
+        round = maintain(context, notices, ownJournal).then(next, next);
       }, everyMs);
     };
     next();
@@ -131,7 +133,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
       inTime(clock, Math.max(0, leftMs), work, () => undefined);
     await within(closeAtMs - clock.monotonicMs(), () =>
-      Promise.all([stopMaintaining(), grants.close()]),
+      Promise.all([stopMaintaining(), grants.close(), notices.idle()]),
     );
     feed.close();
     const unfinished = await grants.unfinished();
@@ -158,7 +160,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
-    maintain: () => maintain(runtime, tasks, pauses, ownJournal),
+    maintain: () => maintain(context, notices, ownJournal),
     close,
     async [Symbol.asyncDispose]() {
       await close();
