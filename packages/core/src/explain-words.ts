@@ -31,7 +31,8 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'task-expired': (entry) => `expired${because(entry)}`,
 
   'grant-imported': (entry) => `imported ${grant(entry)}${generation(entry)}`,
-  'grant-connected': (entry) => `the person authorized ${grant(entry)}${details(wanted(entry))}`,
+  'grant-connected': (entry) =>
+    `the person authorized ${grant(entry)}${details(wanted(entry))}${because(entry)}`,
   'grant-died': (entry) => `${grant(entry)} is dead${because(entry)}`,
   'refresh-claimed': (entry) => `claimed the refresh of ${grant(entry)}${generation(entry)}`,
   'refresh-deferred': (entry) => `put off the refresh of ${grant(entry)}${because(entry)}`,

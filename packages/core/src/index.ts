@@ -35,7 +35,18 @@ export type { RunOutcome } from './run-outcome.ts';
 
 export type { GrantSummary, Grants } from './grants.ts';
 export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';
-export type { Connect, ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
+export type { Connect } from './connect.ts';
+export type {
+  ConnectionOptions,
+  DeviceConnection,
+  FinishConnection,
+  StartBackchannelConnection,
+  StartConnection,
+  StartDeviceConnection,
+  StartedConnection,
+} from './connection-options.ts';
+export type { ConnectionResult } from './connection-record.ts';
+export type { PendingConnection } from './decoupled-connection.ts';
 export type { AccessTokenSlot } from './grant-record.ts';
 export type { TokenRequest } from './token-source.ts';
 export { issuerProfiles, strictIssuer } from './issuer-profile.ts';

@@ -1,3 +1,5 @@
+import type { ConnectionRecord } from './connection-record.ts';
+import { pollKey } from './decoupled-connection.ts';
 import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
@@ -17,6 +19,8 @@ export interface MaintenanceReport {
   /** Notices that were sent to people. */
   readonly noticesSent: number;
   readonly delegationsEnded: number;
+  /** Connections by device or backchannel that people have answered. */
+  readonly connectionsMade: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
   /** New pairs of dead processes that were found in this host's journal, and stored. */
@@ -41,13 +45,16 @@ export async function maintain(
   const failures: unknown[] = [];
 
   /** A record that cannot be worked on stays due, and keeps nobody from the others. */
-  const eachDue = async <T>(kind: RecordKind, work: (value: T) => Promise<void>): Promise<void> => {
+  const eachDue = async <T>(
+    kind: RecordKind,
+    work: (value: T, key: string) => Promise<void>,
+  ): Promise<void> => {
     const keys: string[] = [];
     for await (const { key } of records.list({ kind, dueBefore: clock.now() })) keys.push(key);
     for (const key of keys)
       try {
         const record = await records.get<T>(key);
-        if (record !== undefined) await work(record.value);
+        if (record !== undefined) await work(record.value, key);
       } catch (error) {
         failures.push(error);
       }
@@ -84,9 +91,17 @@ export async function maintain(
     if (end.status !== 'revoking') delegationsEnded += 1;
   });
 
-  // Sign-ins that nobody came back from. What they hold is of no use any more.
-  for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
-    await records.swap(key, version, null, { kind: 'connection' });
+  let connectionsMade = 0;
+  await eachDue<ConnectionRecord>('connection', async (connection, key) => {
+    const isAsked = connection.flow !== 'code' && connection.result === undefined;
+    if (isAsked && connection.expiresAt > clock.now()) {
+      const { status } = await pollKey(context, key);
+      if (status === 'connected') connectionsMade += 1;
+      return;
+    }
+    // Nobody came back from it, or everybody knows the result. What it holds is of no use any more.
+    await records.swap(key, await records.version(key), null, { kind: 'connection' });
+  });
 
   await tasks.refresh();
   let revalidated = 0;
@@ -108,6 +123,7 @@ export async function maintain(
     pausesEscalated,
     noticesSent,
     delegationsEnded,
+    connectionsMade,
     revalidated,
     pairsAdopted,
   };

@@ -41,7 +41,7 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
   readonly resources: ConfiguredResources<Resources>;
   /** Grants that the app already holds, and what is known about each. */
   readonly grants: Grants;
-  /** Getting a grant from a person in a browser. */
+  /** Getting a grant from a person: in a browser, at a device page, or on their phone. */
   readonly connect: Connect;
 
   /** Starts a task. @throws {AuthError} when the principal may not be acted for. @throws {ConfigurationError} */
@@ -147,7 +147,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       Object.entries(options.resources).map(([name, { scopes }]) => [name, { name, scopes }]),
     ) as ConfiguredResources<Resources>,
     grants: runtime.grants,
-    connect: new Connect(runtime),
+    connect: new Connect(context),
     startTask: async (start) => taskOf(await startTask(runtime, tasks, start)),
     async task(taskId) {
       const cell = await tasks.load(taskId);
