@@ -158,7 +158,16 @@ const schema = z.strictObject({
     .optional(),
   audit: z
     .strictObject({
-      sinks: z.array(z.looseObject({ name: text, write: fn })).optional(),
+      sinks: z
+        .array(
+          z.looseObject({
+            name: text,
+            write: fn,
+            whenFailing: z.enum(['continue', 'stop']).optional(),
+          }),
+        )
+        .optional(),
+      whenStoreFails: z.enum(['continue', 'stop']).optional(),
       onProblem: fn.optional(),
     })
     .optional(),

@@ -108,6 +108,11 @@ export interface OutliveOptions<
   readonly notifiers?: readonly Notifier[];
   readonly audit?: {
     readonly sinks?: readonly AuditSink[];
+    /**
+     * What holds while the store takes no audit entries: they wait in memory (at most 10 000) and work goes on, or
+     * calls are refused with `audit_unavailable`. Default `continue`.
+     */
+    readonly whenStoreFails?: 'continue' | 'stop';
     readonly onProblem?: (problem: AuditProblem) => void;
   };
   /** Needed for every store but the memory store; `unsealed` says out loud that tokens are stored in the clear. */

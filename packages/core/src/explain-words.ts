@@ -80,6 +80,7 @@ const codes: Readonly<Record<string, string>> = {
   issuer_unavailable: 'the issuer cannot be reached',
   in_doubt: 'the outcome of a refresh is not known',
   store_unavailable: 'the store cannot be reached',
+  audit_unavailable: 'what happens cannot be recorded',
   outcome_unknown: 'it is not known whether an earlier call had its effect',
   rotated_pair_lost: 'its rotated token pair was lost',
 };

@@ -88,6 +88,7 @@ export type { AuditEvent, AuditEventType } from './audit-event.ts';
 export type { AuditProblem } from './audit.ts';
 export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
 export type { AuditSink } from './audit-sink.ts';
+export { jsonLinesSink } from './json-lines-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
 export type { MaintenanceReport } from './maintenance.ts';
 export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';

@@ -102,7 +102,8 @@ async function standing(
 
 /** Why the task may not go on yet, asked of the gate and of each grant. */
 async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
-  const { userStates, grants, records } = runtime;
+  const { userStates, grants, records, audit } = runtime;
+  if (audit.obstacle !== undefined) return `the audit log cannot be written: ${audit.obstacle}`;
   const verdict = await userStates.check(task.principal, task.subject, 'resume');
   if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
   for (const { provider } of task.authorities) {

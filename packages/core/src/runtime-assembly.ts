@@ -118,6 +118,9 @@ export function assembleRuntime(
       keyedHash,
       clock,
       ...(options.audit?.sinks === undefined ? {} : { sinks: options.audit.sinks }),
+      ...(options.audit?.whenStoreFails === undefined
+        ? {}
+        : { whenStoreFails: options.audit.whenStoreFails }),
       ...(options.audit?.onProblem === undefined ? {} : { onProblem: options.audit.onProblem }),
     }),
     providers,
