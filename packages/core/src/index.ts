@@ -90,6 +90,13 @@ export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts'
 export type { AuditSink } from './audit-sink.ts';
 export { jsonLinesSink } from './json-lines-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
+export { factsOf } from './explained-facts.ts';
+export type {
+  ExplainedAuthority,
+  ExplainedCall,
+  ExplainedDecision,
+  ExplainedFacts,
+} from './explained-facts.ts';
 export type { MaintenanceReport } from './maintenance.ts';
 export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';
 

@@ -61,7 +61,10 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
 
-  /** What happened in a task. */
+  /**
+   * What happened in a task: who acted, for whom, under which authority, what was done, refused or is unknown, and each
+   * step; as data and as a text to read.
+   */
   explain(taskId: string): Promise<Explanation>;
   /** Whether a task's audit log is whole, that of its grants and its person with it: the first stream that is not. */
   verify(taskId: string): Promise<ChainVerification>;
@@ -158,7 +161,10 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
-    explain: (taskId) => explain({ audit: runtime.audit, taskId }),
+    async explain(taskId) {
+      const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
+      return explain({ audit: runtime.audit, taskId, onBehalfOf });
+    },
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
     maintain: () => maintain(context, notices, ownJournal),
     close,
