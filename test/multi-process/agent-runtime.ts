@@ -1,6 +1,7 @@
 import {
   type Clock,
   createOutlive,
+  type Gate,
   type Journal,
   type Outlive,
   type OutliveOptions,
@@ -14,6 +15,8 @@ export interface AgentParts {
   readonly clock?: Clock;
   readonly journal?: Journal;
   readonly fetch?: typeof globalThis.fetch;
+  /** Default: everybody is active. */
+  readonly gate?: Gate;
   readonly audit?: NonNullable<OutliveOptions['audit']>;
 }
 
@@ -23,6 +26,7 @@ export function createAgentRuntime(
   parts: AgentParts,
 ): Outlive {
   return createOutlive({
+    gate: () => 'active',
     ...parts,
     keys: setup.keys,
     providers: {
@@ -36,7 +40,6 @@ export function createAgentRuntime(
     resources: {
       api: { provider: 'issuer', baseUrl: setup.apiUrl, scopes: ['read', 'write'] },
     },
-    gate: () => 'active',
     policy: {
       ...setup.policy,
       authorize: ({ by }) => ({ id: by, roles: ['user', 'manager', 'admin', 'operator'] }),

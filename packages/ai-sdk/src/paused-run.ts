@@ -58,19 +58,36 @@ export function suspend(guard: RunGuard, pause: Pause): PausedRun {
  *
  * The SDK executes approved calls, with the ids they had, before the model gets a turn.
  */
-export function resumedMessages(paused: PausedRun, declined: ReadonlySet<string>): ModelMessage[] {
+export function resumedMessages(
+  paused: PausedRun,
+  declined: ReadonlySet<string>,
+  happened: ReadonlySet<string>,
+): ModelMessage[] {
   if (paused.pending.length === 0) return paused.messages;
   const answers: ToolModelMessage = {
     role: 'tool',
     content: paused.pending.map(({ toolCallId, approvalId }) => ({
       type: 'tool-approval-response',
       approvalId,
-      ...(declined.has(toolCallId)
-        ? { approved: false, reason: 'The user declined to authorize this action.' }
-        : { approved: true }),
+      ...answerTo(toolCallId, declined, happened),
     })),
   };
   return [...paused.messages, answers];
+}
+
+function answerTo(
+  toolCallId: string,
+  declined: ReadonlySet<string>,
+  happened: ReadonlySet<string>,
+): { approved: true } | { approved: false; reason: string } {
+  if (happened.has(toolCallId))
+    return {
+      approved: false,
+      reason: 'This action has been done before; a person confirmed it. It is not done again.',
+    };
+  return declined.has(toolCallId)
+    ? { approved: false, reason: 'The user declined to authorize this action.' }
+    : { approved: true };
 }
 
 /**

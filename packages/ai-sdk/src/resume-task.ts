@@ -131,8 +131,8 @@ async function reopen(
       toolCallIds,
       ...(takeOver !== undefined && { takeOver }),
     });
-    if (run.resumableCalls.size === toolCallIds.length)
-      return { run, messages: resumedMessages(pausedRun, declined) };
+    if (run.resumableCalls.size + run.happenedCalls.size === toolCallIds.length)
+      return { run, messages: resumedMessages(pausedRun, declined, run.happenedCalls) };
     // Nobody can tell whether one of the calls had its effect already: a person is asked first.
     const end = await run.finish();
     if (end.status === 'paused') return stillPaused(pausedRun, end.pause);

@@ -48,6 +48,8 @@ export class AgentRun {
   readonly id: string;
   /** Calls that this run may run before the model is called: those it was paused for. */
   readonly resumableCalls: ReadonlySet<string>;
+  /** Calls whose outcome nobody knew, until people said that they had their effect: their answer is that, and no more. */
+  readonly happenedCalls: ReadonlySet<string>;
   readonly #context: RunContext;
   readonly #holder: string;
   readonly #calls: GuardedCall[] = [];
@@ -56,12 +58,20 @@ export class AgentRun {
   /** @internal */
   constructor(
     context: RunContext,
-    resumed: { id: string; holder: string; calls: ReadonlySet<string> } | undefined,
+    resumed:
+      | {
+          readonly id: string;
+          readonly holder: string;
+          readonly calls: ReadonlySet<string>;
+          readonly happened: ReadonlySet<string>;
+        }
+      | undefined,
   ) {
     this.#context = context;
     this.id = resumed?.id ?? randomId();
     this.#holder = resumed?.holder ?? randomId();
     this.resumableCalls = resumed?.calls ?? new Set();
+    this.happenedCalls = resumed?.happened ?? new Set();
   }
 
   get taskId(): string {
@@ -113,9 +123,10 @@ export class AgentRun {
       holder: this.#holder,
       task: () => this.#task,
       resumed: this.resumableCalls.has(invocation.toolCallId),
-      pause: (reason, { requirement, toolCallId, toolName }) =>
+      pause: (reason, { requirement, toolCallId, toolName, input }) =>
         pauses.open(this.#task, reason, {
           runId: this.id,
+          input,
           toolCallId,
           toolName,
           resource: resourceName(requirement),
@@ -145,7 +156,10 @@ export class AgentRun {
         case 'expired':
           return { status: task.status };
         case 'failed':
-          return { status: 'failed', error: new AuthError('task_ended', { reason: 'failed' }) };
+          return {
+            status: 'failed',
+            error: first ?? new AuthError('task_ended', { reason: 'failed' }),
+          };
         case 'active':
           if (await tasks.expireIfDue(task)) return { status: 'expired' };
           if (first === undefined) return { status: 'completed' };

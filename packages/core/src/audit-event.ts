@@ -26,6 +26,8 @@ export type AuditEventType =
   | 'pause-claimed'
   | 'pause-expired'
   | 'escalation-sent'
+  | 'escalation-failed'
+  | 'escalation-advanced'
   | 'delegation-minted'
   | 'delegation-revoked'
   | 'delegation-revocation-failed';

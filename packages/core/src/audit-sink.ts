@@ -1,45 +1,142 @@
 import type { AuditEntry } from './audit-chain.ts';
+import { type Clock, sleep } from './clock.ts';
 
 /** A further place that receives every entry this process has stored. */
 export interface AuditSink {
   readonly name: string;
-  /** Called with one entry at a time, each stream in its order. A throw is reported, and the next entry follows. */
+  /**
+   * What holds while it fails:
+   *
+   * - `continue` (default): the entry is lost to this sink, which is reported, and the next one follows.
+   * - `stop`: the entry is kept and tried again, and until the sink has taken it nothing is done in anybody's name:
+   *   calls are refused with `audit_unavailable`.
+   */
+  readonly whenFailing?: 'continue' | 'stop';
+  /** Called with one entry at a time, each stream in its order. Nobody waits for it. */
   write(entry: AuditEntry): void | Promise<void>;
 }
 
 /** Feeds one sink in order, so that a slow one holds up neither the store nor the other sinks. */
 export interface SinkFeed {
   offer(entry: AuditEntry): void;
-  /** Resolves when everything offered so far has been given to the sink. */
+  /** Resolves when everything offered so far has been given to the sink, or it has refused once more. */
   settled(): Promise<void>;
+  /** Stops trying; answers how many entries the sink has not taken. */
+  abandon(): number;
 }
+
+/** Whom a feed tells. */
+export interface SinkFeedEvents {
+  /** An entry is lost to the sink, or the sink has begun to fail. */
+  readonly report: (entry: AuditEntry, message: string, cause?: unknown) => void;
+  /** Whether a sink that must not fail does. */
+  readonly failing: (isFailing: boolean) => void;
+}
+
+const firstRetryMs = 500;
+const longestRetryMs = 30_000;
+/** A sink that has not answered for so long counts as failing. */
+const answerMs = 5000;
 
 /** Makes the feed of `sink`; at most `limit` entries wait for it, and what goes beyond is reported as lost to it. */
 export function createSinkFeed(
   sink: AuditSink,
-  limit: number,
-  report: (entry: AuditEntry, message: string, cause?: unknown) => void,
+  { limit, clock }: { readonly limit: number; readonly clock: Clock },
+  events: SinkFeedEvents,
 ): SinkFeed {
-  let waiting = 0;
-  let tail: Promise<void> = Promise.resolve();
+  const mustTake = sink.whenFailing === 'stop';
+  const queue: AuditEntry[] = [];
+  const waiters = new Set<{ left: number; resolve: () => void }>();
+  let running = false;
+  let stopWaiting = new AbortController();
 
-  async function deliver(previous: Promise<void>, entry: AuditEntry): Promise<void> {
-    await previous;
+  async function drain(): Promise<void> {
+    // A turn later: whoever records does not wait for the sink, not even for its first line.
+    await undefined;
+    let refusals = 0;
+    for (let entry = queue[0]; entry !== undefined; entry = queue[0]) {
+      const cause = await refusalOf(entry);
+      if (cause === undefined) {
+        refusals = 0;
+        if (mustTake) events.failing(false);
+        taken(entry);
+        continue;
+      }
+      if (refusals === 0)
+        events.report(entry, `sink "${sink.name}" refused entry ${entry.sequence}`, cause.error);
+      if (!mustTake) {
+        taken(entry);
+        continue;
+      }
+      events.failing(true);
+      releaseWaiters();
+      await pause(Math.min(firstRetryMs * 2 ** refusals, longestRetryMs));
+      refusals += 1;
+    }
+    running = false;
+  }
+
+  async function refusalOf(entry: AuditEntry): Promise<{ readonly error: unknown } | undefined> {
+    const late = mustTake ? clock.schedule(() => events.failing(true), answerMs) : undefined;
     try {
       await sink.write(entry);
-    } catch (cause) {
-      report(entry, `sink "${sink.name}" refused entry ${entry.sequence}`, cause);
+      return undefined;
+    } catch (error) {
+      return { error };
+    } finally {
+      late?.();
     }
-    waiting -= 1;
+  }
+
+  function pause(delayMs: number): Promise<void> {
+    stopWaiting = new AbortController();
+    // Ended early by who flushes: that is an attempt, too.
+    return sleep(clock, delayMs, stopWaiting.signal).catch(() => undefined);
+  }
+
+  function taken(entry: AuditEntry): void {
+    // After `abandon` the queue is empty, or holds what came later.
+    if (queue[0] === entry) queue.shift();
+    for (const waiter of waiters) {
+      waiter.left -= 1;
+      if (waiter.left > 0) continue;
+      waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  function releaseWaiters(): void {
+    for (const { resolve } of waiters) resolve();
+    waiters.clear();
   }
 
   return {
     offer(entry) {
-      if (waiting >= limit)
-        return report(entry, `sink "${sink.name}" is behind; entry ${entry.sequence} skips it`);
-      waiting += 1;
-      tail = deliver(tail, entry);
+      if (queue.length >= limit) {
+        if (mustTake) events.failing(true);
+        return events.report(
+          entry,
+          `sink "${sink.name}" is behind; entry ${entry.sequence} skips it`,
+        );
+      }
+      queue.push(entry);
+      if (running) return;
+      running = true;
+      void drain();
     },
-    settled: () => tail,
+    settled() {
+      if (queue.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        waiters.add({ left: queue.length, resolve });
+        stopWaiting.abort();
+      });
+    },
+    abandon() {
+      const left = queue.length;
+      queue.length = 0;
+      releaseWaiters();
+      stopWaiting.abort();
+      return left;
+    },
   };
 }

@@ -47,6 +47,10 @@ export interface AuditProblem {
 export interface Audit {
   /** Queues `event` for `stream`. Keeps the order within a stream; never throws, never waits. */
   record(stream: string, event: AuditEvent): void;
+  /** Resolves when everything recorded for `stream` is stored, or the store has refused it once more. */
+  stored(stream: string): Promise<void>;
+  /** What must not fail and does: the name of a sink, or `store`. Nothing may be done in anybody's name meanwhile. */
+  readonly obstacle: string | undefined;
   /**
    * Resolves when everything queued before is stored and given to the sinks, or when the store has refused it
    * once more (it then stays queued).
@@ -74,6 +78,8 @@ export interface AuditOptions {
   readonly keyedHash: KeyedHash;
   readonly clock: Clock;
   readonly sinks?: readonly AuditSink[];
+  /** Whether work goes on while the store takes no entries: they wait in memory then. Default `continue`. */
+  readonly whenStoreFails?: 'continue' | 'stop';
   /** Default: a line on `console.error`. */
   readonly onProblem?: (problem: AuditProblem) => void;
   /** Events that may wait in memory, over all streams. Default 10 000. */
@@ -99,11 +105,25 @@ export function createAudit(options: AuditOptions): Audit {
   let queued = 0;
   let closed = false;
 
+  /** Names of sinks, and the streams that the store refuses. */
+  const obstacles = new Map<string, string>();
+  const mustStore = options.whenStoreFails === 'stop';
+
   const feeds = (options.sinks ?? []).map((sink) =>
-    createSinkFeed(sink, queueLimit, ({ stream }, message, cause) =>
-      report({ kind: 'sink', stream, message, cause }),
+    createSinkFeed(
+      sink,
+      { limit: queueLimit, clock },
+      {
+        report: ({ stream }, message, cause) => report({ kind: 'sink', stream, message, cause }),
+        failing: (isFailing) => obstruct(`sink ${sink.name}`, sink.name, isFailing),
+      },
     ),
   );
+
+  function obstruct(key: string, name: string, isFailing: boolean): void {
+    if (isFailing) obstacles.set(key, name);
+    else obstacles.delete(key);
+  }
 
   function report(problem: AuditProblem): void {
     try {
@@ -136,6 +156,7 @@ export function createAudit(options: AuditOptions): Audit {
       inTurn: (attempt) => turns.runExclusive(attempt),
       onStored(entry) {
         queued -= 1;
+        if (mustStore) obstruct(`stream ${stream}`, 'store', false);
         for (const feed of feeds) feed.offer(entry);
       },
       onUnusable(pending, cause) {
@@ -143,8 +164,10 @@ export function createAudit(options: AuditOptions): Audit {
         owe(stream, pending.dropped);
         drop(stream, `an event (${pending.event.type}) that cannot be stored`, cause);
       },
-      onUnavailable: (cause) =>
-        report({ kind: 'unavailable', stream, message: 'the store refuses; trying again', cause }),
+      onUnavailable(cause) {
+        if (mustStore) obstruct(`stream ${stream}`, 'store', true);
+        report({ kind: 'unavailable', stream, message: 'the store refuses; trying again', cause });
+      },
       onDamaged: (message) => report({ kind: 'damaged', stream, message }),
       onDrained(head) {
         writers.delete(stream);
@@ -173,6 +196,10 @@ export function createAudit(options: AuditOptions): Audit {
     },
 
     flush,
+    stored: (stream) => writers.get(stream)?.attempt() ?? Promise.resolve(),
+    get obstacle() {
+      return obstacles.size === 0 ? undefined : obstacles.values().next().value;
+    },
 
     async *read(stream) {
       for await (const { sequence, value } of store.read(stream, 1)) {
@@ -219,6 +246,16 @@ export function createAudit(options: AuditOptions): Audit {
             kind: 'dropped',
             stream,
             message: `${left} events that the store did not take`,
+          });
+      }
+      for (const [position, feed] of feeds.entries()) {
+        const left = feed.abandon();
+        const sink = options.sinks?.[position]?.name;
+        if (left > 0)
+          report({
+            kind: 'sink',
+            stream: '',
+            message: `sink "${sink}" did not take ${left} entries; the store has them`,
           });
       }
     },

@@ -1,3 +1,4 @@
+import { taskStream } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
 import type { CallOutcome, CallRecord, LedgerEntry } from './call-record.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -70,7 +71,7 @@ export class CallEntry {
    * Makes a status durable.
    *
    * @throws {AuthError} `not_resumable` when another run has reserved the call; `outcome_unknown` when it may have
-   * had its effect already; `store_unavailable`.
+   * had its effect already; `store_unavailable`; `audit_unavailable`.
    */
   async write(status: 'started' | CallOutcome, refusal: AuthError | undefined): Promise<void> {
     const { ledger, runId, holder, runtime, resumed } = this.#context;
@@ -80,7 +81,9 @@ export class CallEntry {
       ...(refusal === undefined ? {} : { code: refusal.code }),
       ...(refusal?.ref === undefined ? {} : { pauseId: refusal.ref }),
     };
-    const written = await ledger.change(this.#reference(), (current): CallRecord | undefined => {
+    // On its way to the audit log while the ledger is written: what a resource sees of a call, the log tells.
+    const recorded = status === 'started' ? this.#recordStart() : undefined;
+    const writing = ledger.change(this.#reference(), (current): CallRecord | undefined => {
       // What may have happened stays so until a person says otherwise: that a run is refused now proves nothing.
       if (current?.status === 'unknown' && status === 'started')
         throw new AuthError('outcome_unknown', { reason: toolCallId });
@@ -109,8 +112,9 @@ export class CallEntry {
         ...because,
       };
     });
-    if (status === 'started') this.#audit({ type: 'tool-call-started' });
-    else this.note(written?.status === 'unknown' ? 'unknown' : status, because);
+    const [written] = await Promise.all([writing, recorded]);
+    if (status !== 'started')
+      this.note(written?.status === 'unknown' ? 'unknown' : status, because);
   }
 
   /** What became of a call that leaves no record anybody waits for: it is in the audit log only. */
@@ -129,6 +133,15 @@ export class CallEntry {
     this.#outcome ??= 'refused';
     const reason = error instanceof Error ? error.message : String(error);
     this.#audit({ type: 'tool-call-settled', outcome: 'not recorded', reason });
+  }
+
+  /** Resolves when the log has it, or will not have it for now and need not. */
+  async #recordStart(): Promise<void> {
+    const { audit } = this.#context.runtime;
+    this.#audit({ type: 'tool-call-started' });
+    await audit.stored(taskStream(this.#context.task().id));
+    if (audit.obstacle !== undefined)
+      throw new AuthError('audit_unavailable', { reason: audit.obstacle });
   }
 
   #audit(event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {

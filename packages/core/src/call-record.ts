@@ -39,6 +39,8 @@ export interface CallRecord {
   /** 1 for the first time the call ran. */
   readonly attempt: number;
   readonly at: number;
+  /** Nobody saw the end of it; people have said that it had its effect. */
+  readonly happened?: true;
   readonly code?: AuthErrorCode;
   readonly pauseId?: string;
 }

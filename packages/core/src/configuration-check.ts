@@ -149,9 +149,25 @@ const schema = z.strictObject({
     'expected a function or a list of { name, check }',
   ),
   policy: policy.optional(),
+  notifiers: z
+    .array(z.looseObject({ name, notify: fn }))
+    .refine(
+      (list) => new Set(list.map((one) => one.name)).size === list.length,
+      'expected a name of its own for each notifier',
+    )
+    .optional(),
   audit: z
     .strictObject({
-      sinks: z.array(z.looseObject({ name: text, write: fn })).optional(),
+      sinks: z
+        .array(
+          z.looseObject({
+            name: text,
+            write: fn,
+            whenFailing: z.enum(['continue', 'stop']).optional(),
+          }),
+        )
+        .optional(),
+      whenStoreFails: z.enum(['continue', 'stop']).optional(),
       onProblem: fn.optional(),
     })
     .optional(),

@@ -5,6 +5,7 @@ import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
+import type { Notifier } from './notifier.ts';
 import type { Authorizer } from './runtime.ts';
 import type { Secret } from './secret.ts';
 import type { Store } from './store.ts';
@@ -103,8 +104,15 @@ export interface OutliveOptions<
   /** Asks whether a principal may still be acted for. Several: the most restrictive answer wins. `alwaysActive` says that nobody is ever stopped. */
   readonly gate: Gate | readonly GateSource[];
   readonly policy?: PolicyConfiguration;
+  /** Tell people that a task waits for them. Every process that shares the store has the same ones. */
+  readonly notifiers?: readonly Notifier[];
   readonly audit?: {
     readonly sinks?: readonly AuditSink[];
+    /**
+     * What holds while the store takes no audit entries: they wait in memory (at most 10 000) and work goes on, or
+     * calls are refused with `audit_unavailable`. Default `continue`.
+     */
+    readonly whenStoreFails?: 'continue' | 'stop';
     readonly onProblem?: (problem: AuditProblem) => void;
   };
   /** Needed for every store but the memory store; `unsealed` says out loud that tokens are stored in the clear. */

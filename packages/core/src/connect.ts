@@ -1,57 +1,38 @@
-import * as z from 'zod';
-import { grantStream } from './audit.ts';
+import { bindConnection, isSamePrincipal } from './connection-binding.ts';
+import {
+  backchannelSchema,
+  type ConnectionOptions,
+  type DeviceConnection,
+  deviceSchema,
+  type FinishConnection,
+  finishSchema,
+  type StartBackchannelConnection,
+  type StartConnection,
+  type StartDeviceConnection,
+  type StartedConnection,
+  startSchema,
+} from './connection-options.ts';
+import {
+  type CodeConnection,
+  type ConnectionRecord,
+  type ConnectionResult,
+  connectionKey,
+  refuseConnection,
+} from './connection-record.ts';
+import type { DecoupledRequest } from './decoupled-authorization.ts';
+import {
+  type PendingConnection,
+  pollConnection,
+  startDecoupledConnection,
+} from './decoupled-connection.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
-import type { GrantReference, ImportGrant } from './grant-import.ts';
+import { finishConnection } from './finish-connection.ts';
 import type { GrantRecord } from './grant-record.ts';
-import type { GrantSummary } from './grants.ts';
-import type { TokenSet } from './issuer.ts';
+import type { PauseContext } from './pauses.ts';
 import { randomId } from './random-id.ts';
-import { recordKey } from './record-key.ts';
-import { type Provider, type Runtime, stamped } from './runtime.ts';
+import type { Provider } from './runtime.ts';
 import { Secret } from './secret.ts';
-import { checked, principalSchema } from './validation.ts';
-
-/** What `connect.start` takes. */
-export interface StartConnection extends GrantReference {
-  /** Scopes to ask for; the provider's own, like `openid` or `offline_access`, included. */
-  readonly scopes: readonly string[];
-  /** Names of resources to ask for, where the provider takes resource indicators (RFC 8707). */
-  readonly resources?: readonly string[];
-  /**
-   * The app's signed-in browser session, as the app names it: the callback must come back in the same one, or a
-   * forwarded link would lend somebody else's authority.
-   */
-  readonly session: string;
-  readonly loginHint?: string;
-  /** Further parameters of the authorization request, e.g. `prompt`. */
-  readonly parameters?: Readonly<Record<string, string>>;
-}
-
-/** What `connect.callback` takes. */
-export interface FinishConnection {
-  /** The whole URL that the browser came back to. */
-  readonly url: string | URL;
-  /** The session that the browser is signed in to now. */
-  readonly session: string;
-}
-
-/** What became of a callback. */
-export type ConnectionResult =
-  | { readonly status: 'connected'; readonly grant: GrantSummary }
-  /** The person or the issuer said no. */
-  | { readonly status: 'denied'; readonly error: string }
-  /** The callback does not belong here: unknown or used state, another session, another account. Nothing was stored. */
-  | { readonly status: 'refused'; readonly because: string };
-
-interface ConnectionRecord {
-  readonly reference: GrantReference;
-  readonly redirectUri: string;
-  readonly codeVerifier: Secret;
-  readonly nonce: string | undefined;
-  readonly session: string;
-  readonly indicators: readonly string[];
-  readonly expiresAt: number;
-}
+import { checked } from './validation.ts';
 
 const connectionLifetimeMs = 600_000;
 /** What is wrong with a callback that another issuer, or somebody in between, has made. Nobody has said no. */
@@ -62,38 +43,30 @@ const misdirected: ReadonlySet<string> = new Set([
   'issuer_mismatch',
   'nonce_mismatch',
 ]);
-const text = z.string().min(1);
-const startSchema = z.strictObject({
-  provider: text,
-  principal: principalSchema,
-  account: text.optional(),
-  scopes: z.array(text).min(1, 'expected at least one scope'),
-  resources: z.array(text).optional(),
-  session: text,
-  loginHint: text.optional(),
-  parameters: z.record(z.string(), z.string()).optional(),
-});
-const finishSchema = z.strictObject({ url: z.union([z.url(), z.instanceof(URL)]), session: text });
-
 /**
  * Getting a grant from a person: authorization code with PKCE (RFC 7636), as two functions that fit any web
- * framework. `start` gives the URL to send the browser to, `callback` takes the URL it came back to.
+ * framework: `start` gives the URL to send the browser to, `callback` takes the URL it came back to. Or, for who is
+ * not at the app's browser, the device flow (RFC 8628) and OpenID CIBA.
+ *
+ * A connection takes the person's word for the pauses that waited for it: those it decides can be resumed.
  */
 export class Connect {
-  readonly #runtime: Runtime;
+  readonly #context: PauseContext;
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+  constructor(context: PauseContext) {
+    this.#context = context;
   }
 
   /**
-   * Starts a connection.
+   * Starts a connection in a browser.
    *
-   * @throws {ConfigurationError} when an option is wrong or the provider has no `redirectUri`.
+   * @throws {ConfigurationError} when an option is wrong, the pause is not one of this principal's, or the provider has
+   *   no `redirectUri`.
    */
   async start(options: StartConnection): Promise<{ readonly url: URL }> {
     checked(startSchema, options, 'connect.start');
-    const { records, clock } = this.#runtime;
+    const { runtime } = this.#context;
+    const { records, clock } = runtime;
     const provider = this.#provider(options.provider);
     const { redirectUri } = provider;
     if (redirectUri === undefined)
@@ -101,27 +74,23 @@ export class Connect {
         `providers.${provider.name}.redirectUri: expected the URL of your callback; got nothing`,
         [`providers.${provider.name}.redirectUri`],
       );
+    const about = await bindConnection(this.#context, 'connect.start', provider, options);
     const state = randomId();
     const nonce = options.scopes.includes('openid') ? randomId() : undefined;
     const codeVerifier = new Secret(`${randomId()}${randomId()}`);
-    const indicators = (options.resources ?? []).map((name) => this.#indicator(provider, name));
-    const { principal, account } = options;
-    const record: ConnectionRecord = {
-      reference: {
-        provider: provider.name,
-        principal,
-        ...(account === undefined ? {} : { account }),
-      },
+    const record: CodeConnection = {
+      ...about,
+      flow: 'code',
       redirectUri,
       codeVerifier,
       nonce,
       session: await this.#sessionHash(options.session),
-      indicators,
       expiresAt: clock.now() + connectionLifetimeMs,
     };
     const index = { kind: 'connection', dueAt: record.expiresAt } as const;
-    await records.swap(await this.#key(state), 0, record, index);
+    await records.swap(await connectionKey(runtime, state), 0, record, index);
     const { scopes, loginHint, parameters } = options;
+    const { indicators } = about;
     const url = await provider.issuer.authorizationUrl({
       redirectUri,
       scopes,
@@ -143,12 +112,14 @@ export class Connect {
    */
   async callback(options: FinishConnection): Promise<ConnectionResult> {
     checked(finishSchema, options, 'connect.callback');
-    const { records, clock } = this.#runtime;
+    const { runtime } = this.#context;
+    const { records, clock } = runtime;
     const url = new URL(options.url);
     const state = url.searchParams.get('state') ?? '';
-    const key = await this.#key(state);
+    const key = await connectionKey(runtime, state);
     const found = await records.get<ConnectionRecord>(key);
-    if (found === undefined) return refused('its state is unknown, or was used already');
+    if (found === undefined || found.value.flow !== 'code')
+      return refused('its state is unknown, or was used already');
     const { value: connection } = found;
     // Used up before anything else happens: of two callbacks with one state, one goes on.
     if (!(await records.swap(key, found.version, null, { kind: 'connection' })))
@@ -159,6 +130,11 @@ export class Connect {
       return this.#refuse(connection, 'it came back to another callback than it was sent to');
     if ((await this.#sessionHash(options.session)) !== connection.session)
       return this.#refuse(connection, 'it came back in another session than it was started in');
+    if (
+      options.principal !== undefined &&
+      !(await isSamePrincipal(runtime, options.principal, connection.reference.principal))
+    )
+      return this.#refuse(connection, 'another person is signed in than it was started for');
 
     const provider = this.#provider(connection.reference.provider);
     const issuedAt = Math.floor(clock.now());
@@ -171,7 +147,7 @@ export class Connect {
     });
     switch (outcome.outcome) {
       case 'granted':
-        return this.#store(connection, outcome.tokens, issuedAt);
+        return finishConnection(this.#context, connection, outcome.tokens, issuedAt);
       case 'rejected':
         if (misdirected.has(outcome.error))
           return this.#refuse(
@@ -190,81 +166,103 @@ export class Connect {
     }
   }
 
-  async #store(
-    connection: ConnectionRecord,
-    tokens: TokenSet,
-    issuedAt: number,
-  ): Promise<ConnectionResult> {
-    const { grants, records } = this.#runtime;
-    if (tokens.tokenType !== 'bearer')
-      throw new AuthError('misconfigured', {
-        reason: 'token_type',
-        detail: `expected "bearer"; the issuer sent "${tokens.tokenType}"`,
-      });
-    const { reference } = connection;
-    const before = await records.get<GrantRecord>(await grants.key(reference));
-    const known = before?.value.issuerSubject;
-    if (known !== undefined && tokens.subject !== known)
-      return this.#refuse(connection, 'it is another account than the one that was connected');
-    const granted: ImportGrant = {
-      ...reference,
-      tokens: {
-        access_token: tokens.accessToken.reveal(),
-        ...(tokens.refreshToken === undefined
-          ? {}
-          : { refresh_token: tokens.refreshToken.reveal() }),
-        ...(tokens.expiresInMs === undefined ? {} : { expires_in: tokens.expiresInMs / 1000 }),
-        ...(tokens.scopes === undefined ? {} : { scope: tokens.scopes.join(' ') }),
-      },
-      ...(connection.indicators.length === 0 ? {} : { resources: connection.indicators }),
-      ...(tokens.subject === undefined ? {} : { issuerSubject: tokens.subject }),
-      issuedAt,
-      replace: true,
+  /**
+   * Starts a connection by device (RFC 8628): the person opens a page anywhere and enters a code. `maintain()` asks the
+   * issuer until they have, or `poll` does.
+   *
+   * @throws {ConfigurationError} when an option is wrong, or it is not known which account must come back.
+   * @throws {AuthError} when the issuer cannot be reached, or has no device flow.
+   */
+  async device(options: StartDeviceConnection): Promise<DeviceConnection> {
+    checked(deviceSchema, options, 'connect.device');
+    const { connection, started } = await this.#startElsewhere('connect.device', options, {
+      flow: 'device',
+    });
+    const { userCode = '', url = '', completeUrl } = started.page ?? {};
+    return {
+      ...connection,
+      userCode,
+      verificationUrl: url,
+      ...(completeUrl === undefined ? {} : { verificationUrlComplete: completeUrl }),
     };
-    const grant = await grants.take(granted, 'grant-connected');
-    return { status: 'connected', grant };
   }
 
-  async #refuse(connection: ConnectionRecord, because: string): Promise<ConnectionResult> {
-    const { grants, audit } = this.#runtime;
-    const name = await grants.auditName(await grants.key(connection.reference));
-    audit.record(
-      grantStream(name),
-      stamped(this.#runtime, {
-        type: 'decision-refused',
-        grant: name,
-        provider: connection.reference.provider,
-        reason: `connection refused: ${because}`,
-      }),
+  /**
+   * Asks a person on their phone (OpenID CIBA Core 1.0). `maintain()` asks the issuer until they have answered, or
+   * `poll` does.
+   *
+   * @throws {ConfigurationError} when an option is wrong, or it is not known which account must come back.
+   * @throws {AuthError} when the issuer cannot be reached, does not know the person, or has no CIBA.
+   */
+  async backchannel(options: StartBackchannelConnection): Promise<StartedConnection> {
+    checked(backchannelSchema, options, 'connect.backchannel');
+    const { loginHint, pauseId } = options;
+    const bindingMessage = options.bindingMessage ?? pauseId?.slice(0, 8);
+    const { connection } = await this.#startElsewhere('connect.backchannel', options, {
+      flow: 'backchannel',
+      loginHint,
+      ...(bindingMessage === undefined ? {} : { bindingMessage }),
+    });
+    return connection;
+  }
+
+  /**
+   * How a connection by device or backchannel stands; asks the issuer when it is time to. The result stays until
+   * `expiresAt`.
+   *
+   * @throws {ConfigurationError} when there is no such connection (any more).
+   * @throws {AuthError} when the client registration is wrong.
+   */
+  poll(connectionId: string): Promise<ConnectionResult | PendingConnection> {
+    return pollConnection(this.#context, connectionId);
+  }
+
+  async #startElsewhere(
+    what: string,
+    options: ConnectionOptions,
+    how: Pick<DecoupledRequest, 'flow' | 'loginHint' | 'bindingMessage'>,
+  ) {
+    const { runtime } = this.#context;
+    const provider = this.#provider(options.provider);
+    const about = await bindConnection(this.#context, what, provider, options);
+    const known = await runtime.records.get<GrantRecord>(await runtime.grants.key(options));
+    // No browser session ties the answer to this person: only the account can.
+    if ((options.issuerSubject ?? known?.value.issuerSubject) === undefined)
+      throw new ConfigurationError(
+        `${what}: issuerSubject: expected the account that must come back, since none was connected before; got nothing`,
+        ['issuerSubject'],
+      );
+    if (!options.scopes.includes('openid'))
+      throw new ConfigurationError(
+        `${what}: scopes: expected "openid" among them: only an ID token tells which account came back`,
+        ['scopes'],
+      );
+    const { scopes, indicators: resources } = about;
+    const request = { ...how, scopes, ...(resources.length === 0 ? {} : { resources }) };
+    const { connectionId, started } = await startDecoupledConnection(
+      runtime,
+      provider,
+      request,
+      about,
     );
-    return refused(because);
+    const expiresAt = runtime.clock.now() + started.expiresInMs;
+    return { connection: { connectionId, expiresAt, pollEveryMs: started.intervalMs }, started };
   }
 
-  #key(state: string): Promise<string> {
-    return this.#runtime.keyedHash
-      .hash('match', `connection ${state}`)
-      .then((hash) => recordKey('connection', undefined, hash));
+  #refuse(connection: ConnectionRecord, because: string): Promise<ConnectionResult> {
+    return refuseConnection(this.#context.runtime, connection, because);
   }
 
   #sessionHash(session: string): Promise<string> {
-    return this.#runtime.keyedHash.hash('match', `session ${session}`);
-  }
-
-  #indicator(provider: Provider, name: string): string {
-    const resource = this.#runtime.resources.get(name);
-    if (resource?.indicator !== undefined && resource.provider === provider.name)
-      return resource.indicator;
-    throw new ConfigurationError(
-      `connect.start: resources: expected names of resources of ${provider.name} with an indicator; got "${name}"`,
-      ['resources'],
-    );
+    return this.#context.runtime.keyedHash.hash('match', `session ${session}`);
   }
 
   #provider(name: string): Provider {
-    const provider = this.#runtime.providers.get(name);
+    const { providers } = this.#context.runtime;
+    const provider = providers.get(name);
     if (provider !== undefined) return provider;
     throw new ConfigurationError(
-      `connect: provider: expected one of ${[...this.#runtime.providers.keys()].join(', ')}; got "${name}"`,
+      `connect: provider: expected one of ${[...providers.keys()].join(', ')}; got "${name}"`,
       ['provider'],
     );
   }

@@ -1,15 +1,12 @@
 import * as z from 'zod';
 import { ConfigurationError } from './errors.ts';
-import {
-  type Approver,
-  type ApproverRole,
-  type Confirmation,
-  missingRoles,
-  type Pause,
-} from './pause-record.ts';
+import { keepDeadlines } from './pause-deadlines.ts';
+import type { Approver, ApproverRole, Confirmation, Pause } from './pause-record.ts';
+import { askedRoles, decisionOf, missingRoles, openRoles } from './pause-steps.ts';
 import type { PauseContext } from './pauses.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
+import type { UserState } from './user-state.ts';
 import { checked } from './validation.ts';
 
 /** What a person says about a pause. `by` is whatever the app's authorizer needs to find out who that is. */
@@ -17,16 +14,31 @@ export interface DecisionRequest {
   readonly decision: 'resume' | 'cancel';
   readonly by: string;
   readonly comment?: string;
-  /** Calls with an unknown outcome that may run again, although they may have had their effect already. */
+  /**
+   * Ids of calls with an unknown outcome that may run again, although they may have had their effect already. Where
+   * several people confirm, all of them must say so.
+   */
   readonly rerun?: readonly string[];
+  /**
+   * Ids of calls with an unknown outcome that have had their effect, as this person has found out: they do not run
+   * again and count as done. Where several people confirm, all of them must say so.
+   */
+  readonly happened?: readonly string[];
 }
 
-const decisionSchema = z.strictObject({
-  decision: z.enum(['resume', 'cancel']),
-  by: z.string().min(1),
-  comment: z.string().optional(),
-  rerun: z.array(z.string().min(1)).optional(),
-});
+const callIds = z.array(z.string().min(1)).optional();
+const decisionSchema = z
+  .strictObject({
+    decision: z.enum(['resume', 'cancel']),
+    by: z.string().min(1),
+    comment: z.string().optional(),
+    rerun: callIds,
+    happened: callIds,
+  })
+  .refine(({ rerun = [], happened = [] }) => !happened.some((call) => rerun.includes(call)), {
+    path: ['happened'],
+    error: 'expected calls that are not to run again as well',
+  });
 
 /** What became of a person's word. */
 export type DecisionResult =
@@ -52,14 +64,30 @@ export async function decide(
   request: DecisionRequest,
 ): Promise<DecisionResult> {
   checked(decisionSchema, request, 'decide');
-  const { runtime, tasks, pauses } = context;
-  const { policy, clock } = runtime;
-  if (policy.authorize === undefined)
+  const { authorize } = context.runtime.policy;
+  if (authorize === undefined)
     throw new ConfigurationError(
       'policy.authorize: expected a function that says who decides; got nothing',
       ['policy.authorize'],
     );
+  const { by, ...word } = request;
+  return takeWord(context, pauseId, word, async (pause, { id, principal, agent }) =>
+    authorize({ by, pause, task: { id, principal, agent } }),
+  );
+}
+
+/** Takes the word of whoever `identify` says that it is. */
+export async function takeWord(
+  context: PauseContext,
+  pauseId: string,
+  word: Omit<DecisionRequest, 'by'>,
+  identify: (pause: Pause, task: TaskRecord) => Promise<Approver | undefined>,
+): Promise<DecisionResult> {
+  const { runtime, tasks, pauses } = context;
+  const { clock, userStates } = runtime;
   for (;;) {
+    // Who is asked depends on the time, whether or not maintenance has looked at it yet.
+    await keepDeadlines(context, pauseId);
     const { version, value: pause } = await pauses.existing(pauseId);
     const task = await pauses.taskOf(pause);
     if (pause.status !== 'open' || hasEnded(task.status)) {
@@ -68,8 +96,12 @@ export async function decide(
         await pauses.endTaskOf(pause, version);
       return { status: 'closed', pause };
     }
-    const approver = await policy.authorize({ by: request.by, pause });
-    const judged = judge(pause, task, approver, request);
+    const approver = await identify(pause, task);
+    const isPrincipal = approver?.id === task.principal.subject;
+    const ownState = isPrincipal
+      ? (await userStates.check(task.principal, task.subject, 'resume')).state
+      : undefined;
+    const judged = judge(pause, task, word, { approver, ownState });
     if ('because' in judged) {
       tasks.audit(task, {
         type: 'decision-refused',
@@ -79,29 +111,31 @@ export async function decide(
       });
       return { status: 'refused', pause, because: judged.because };
     }
-    const confirmation: Confirmation = { ...judged, at: clock.now() };
+    const { decision, comment, rerun, happened } = word;
+    const confirmation: Confirmation = {
+      ...judged,
+      at: clock.now(),
+      ...(rerun === undefined ? {} : { rerun }),
+      ...(happened === undefined ? {} : { happened }),
+    };
     const confirmedBy = [...pause.confirmedBy, confirmation];
     const missing = missingRoles({ ...pause, confirmedBy });
-    const final = request.decision === 'cancel' || missing.length === 0;
-    const rerun = [...(pause.decision?.rerun ?? []), ...(request.rerun ?? [])];
-    const decision = {
-      decision: request.decision,
-      by: confirmedBy,
-      at: clock.now(),
-      ...(request.comment === undefined ? {} : { comment: request.comment }),
-      ...(rerun.length === 0 ? {} : { rerun }),
+    const final = decision === 'cancel' || missing.length === 0;
+    const next: Pause = {
+      ...pause,
+      confirmedBy,
+      status: decision === 'cancel' ? 'cancelled' : final ? 'decided' : 'open',
+      decision: decisionOf({ confirmedBy }, clock.now(), { decision, comment }),
     };
-    const status = request.decision === 'cancel' ? 'cancelled' : final ? 'decided' : 'open';
-    const next: Pause = { ...pause, confirmedBy, status, decision };
     if (!(await pauses.write(next, version))) continue;
     tasks.audit(task, {
       type: 'decision-made',
       pauseId,
       by: confirmation.approver.id,
-      outcome: request.decision,
-      reason: `as ${confirmation.as}${final ? '' : `; still to confirm: ${missing.join(', ')}`}`,
+      outcome: decision,
+      reason: `as ${confirmation.as}${aboutCalls(word)}${final ? '' : `; still to confirm: ${missing.join(', ')}`}`,
     });
-    if (request.decision === 'cancel') await pauses.endTaskOf(next, version + 1);
+    if (decision === 'cancel') await pauses.endTaskOf(next, version + 1);
     return final ? { status: 'decided', pause: next } : { status: 'waiting', pause: next, missing };
   }
 }
@@ -110,22 +144,40 @@ export async function decide(
 function judge(
   pause: Pause,
   task: TaskRecord,
-  approver: Approver | undefined,
-  request: DecisionRequest,
+  { decision }: Pick<DecisionRequest, 'decision'>,
+  {
+    approver,
+    ownState,
+  }: {
+    readonly approver: Approver | undefined;
+    /** What the gate says of the approver, where it is the person the task acts for. */
+    readonly ownState: UserState | undefined;
+  },
 ): { readonly approver: Approver; readonly as: ApproverRole } | { readonly because: string } {
   if (approver === undefined) return { because: 'the authorizer does not know this person' };
   if (approver.id === task.agent) return { because: 'an agent does not decide about itself' };
-  const stopped = pause.reason.code === 'user_state';
-  if (stopped && approver.id === task.principal.subject)
+  if (ownState !== undefined && pause.reason.code === 'user_state')
     return { because: 'a person who was stopped does not decide about it' };
+  if (ownState !== undefined && ownState !== 'active')
+    return {
+      because: `a person does not decide about their own task while the gate says ${ownState}`,
+    };
   const again = pause.confirmedBy.some((earlier) => earlier.approver.id === approver.id);
-  if (again && request.decision === 'resume')
-    return { because: 'this person has confirmed already' };
-  const missing = missingRoles(pause);
+  if (again && decision === 'resume') return { because: 'this person has confirmed already' };
   // Anyone who could confirm may also say no.
-  const as = missing.find((role) => approver.roles.includes(role));
+  const as = openRoles(pause).find((role) => approver.roles.includes(role));
   if (as !== undefined) return { approver, as };
-  const asked = pause.requires.find((role) => approver.roles.includes(role));
-  if (request.decision === 'cancel' && asked !== undefined) return { approver, as: asked };
-  return { because: `none of the roles asked for: ${missing.join(', ')}` };
+  const asked = askedRoles(pause).find((role) => approver.roles.includes(role));
+  if (decision === 'cancel' && asked !== undefined) return { approver, as: asked };
+  const later = pause.steps.some(({ roles }) =>
+    roles.some((role) => approver.roles.includes(role)),
+  );
+  if (later && asked === undefined) return { because: 'this person is not asked yet' };
+  return { because: `none of the roles asked for: ${missingRoles(pause).join(', ')}` };
+}
+
+function aboutCalls({ rerun = [], happened = [] }: Omit<DecisionRequest, 'by'>): string {
+  const again = rerun.length === 0 ? '' : `; to run again: ${rerun.join(', ')}`;
+  const done = happened.length === 0 ? '' : `; has happened: ${happened.join(', ')}`;
+  return `${again}${done}`;
 }

@@ -20,6 +20,8 @@ export type AuthErrorCode =
   | 'in_doubt'
   /** The store could not be reached. */
   | 'store_unavailable'
+  /** What happens could not be recorded, and the app says that nothing may happen then. */
+  | 'audit_unavailable'
   /** The task waits for a person. */
   | 'task_paused'
   /** The task is completed, cancelled, failed or expired. */
@@ -47,6 +49,7 @@ const recoveryOf: Record<AuthErrorCode, Recovery> = {
   issuer_unavailable: 'wait',
   in_doubt: 'wait',
   store_unavailable: 'wait',
+  audit_unavailable: 'wait',
   task_paused: 'approver',
   task_ended: 'none',
   no_task: 'operator',
@@ -66,6 +69,7 @@ const safeText: Record<AuthErrorCode, string> = {
   issuer_unavailable: 'The authorization service cannot be reached.',
   in_doubt: 'The state of the authorization is being recovered.',
   store_unavailable: 'The credential store cannot be reached.',
+  audit_unavailable: 'What happens cannot be recorded at the moment.',
   task_paused: 'This task is paused and waits for a decision.',
   task_ended: 'This task has ended.',
   no_task: 'This tool can only be used inside a task.',

@@ -1,44 +1,90 @@
 import type { AuditEntry, ChainVerification } from './audit-chain.ts';
 import { areaOf, sentenceOf } from './explain-words.ts';
+import type { ExplainedAuthority, ExplainedCall, ExplainedFacts } from './explained-facts.ts';
+import type { Principal } from './principal.ts';
 
 /** What a timeline is made from. */
 export interface TimelineParts {
   readonly taskId: string;
   readonly status: string;
+  readonly onBehalfOf?: Principal | undefined;
+  readonly facts: ExplainedFacts;
   readonly entries: readonly AuditEntry[];
   readonly verified: readonly ChainVerification[];
 }
 
 /**
- * A timeline for people: a heading, one line an entry with the time since the start, and whether the record is
- * as it was written. Names the processes by letter when there was more than one.
+ * A timeline for people: a heading, the answers (under which authority, what was done, refused, and is unknown), one
+ * line an entry with the time since the start, and whether the record is as it was written. Names the processes by letter when there was more than one.
  */
 export function explanationText(parts: TimelineParts): string {
   const { entries, verified } = parts;
   const broken = verified.filter((verification) => !verification.ok);
   const blocks = [
     heading(parts),
+    ...(entries.length === 0 ? [] : [answers(parts)]),
     ...(entries.length === 0 ? [] : [timeline(parts)]),
     ...(broken.length === 0 ? [soundness(verified)] : [broken.map(damage).join('\n')]),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
 
-function heading({ taskId, status, entries, verified }: TimelineParts): string {
+function heading({ taskId, status, onBehalfOf, facts, entries, verified }: TimelineParts): string {
   const title = printable(`Task ${taskId}: ${status}`);
   const first = entries[0];
   const last = entries.at(-1);
   if (first === undefined || last === undefined) return `${title}\nNothing is recorded about it.`;
-  const agent = entries.find((entry) => entry.agent !== undefined)?.agent;
-  const principal = entries.find((entry) => entry.principal !== undefined)?.principal;
-  const facts = [
+  const { agent, principal } = facts;
+  const line = [
     ...(agent === undefined ? [] : [`agent ${agent}`]),
-    ...(principal === undefined ? [] : [`for principal ${principal}`]),
+    ...(principal === undefined ? [] : [`for ${personOf(onBehalfOf)}principal ${principal}`]),
     `since ${date(first.at)}`,
     `${count(entries.length, 'entry', 'entries')} over ${duration(last.at - first.at)}`,
   ];
   const warning = verified.every(({ ok }) => ok) ? [] : ['THE RECORD IS DAMAGED: see the end.'];
-  return [title, printable(facts.join(' · ')), ...warning].join('\n');
+  return [title, printable(line.join(' · ')), ...warning].join('\n');
+}
+
+/** A person's name, and the tenant and directory that tell them from their namesakes. */
+function personOf(principal: Principal | undefined): string {
+  if (principal === undefined) return '';
+  const { subject, tenant, issuer } = principal;
+  const where = [tenant, issuer].filter((part) => part !== undefined).join(', ');
+  return `${subject}${where === '' ? '' : ` (${where})`}, `;
+}
+
+/** Under which authority, and what became of each call, a line each. */
+function answers({ facts }: TimelineParts): string {
+  const { authorities, calls, personState } = facts;
+  const of = (...outcomes: ExplainedCall['outcome'][]): string => {
+    const found = calls.filter(({ outcome }) => outcomes.includes(outcome)).map(callWords);
+    return found.length === 0 ? 'nothing' : found.join(', ');
+  };
+  const lines = [
+    ...authorities.map((authority) => ['authority', authorityWords(authority)]),
+    ...(personState === undefined ? [] : [['person', personState]]),
+    ['done', of('done')],
+    ['refused', of('refused')],
+    ['unknown', of('unknown', 'under way')],
+  ];
+  return lines.map(([label = '', words]) => printable(`  ${label.padEnd(9)}  ${words}`)).join('\n');
+}
+
+function authorityWords(authority: ExplainedAuthority): string {
+  const { resource = 'a resource', scopes, grant, grantState, generation, state } = authority;
+  const number = generation === undefined ? '' : `, generation ${generation}`;
+  const from = grant === undefined ? '' : ` of grant ${grant.slice(0, 8)} (${grantState}${number})`;
+  return `${resource}: ${scopes.join(' ')}${from}, ${state}`;
+}
+
+function callWords({ toolName, toolCallId, outcome, code, saidBy }: ExplainedCall): string {
+  const notes = [
+    ...(toolName === undefined ? [] : [toolCallId]),
+    ...(outcome === 'under way' ? ['no end of it is recorded'] : []),
+    ...(code === undefined ? [] : [code]),
+    ...(saidBy === undefined ? [] : [`said ${saidBy}`]),
+  ];
+  return `${toolName ?? toolCallId}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
 }
 
 interface Row {

@@ -31,7 +31,8 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'task-expired': (entry) => `expired${because(entry)}`,
 
   'grant-imported': (entry) => `imported ${grant(entry)}${generation(entry)}`,
-  'grant-connected': (entry) => `the person authorized ${grant(entry)}${details(wanted(entry))}`,
+  'grant-connected': (entry) =>
+    `the person authorized ${grant(entry)}${details(wanted(entry))}${because(entry)}`,
   'grant-died': (entry) => `${grant(entry)} is dead${because(entry)}`,
   'refresh-claimed': (entry) => `claimed the refresh of ${grant(entry)}${generation(entry)}`,
   'refresh-deferred': (entry) => `put off the refresh of ${grant(entry)}${because(entry)}`,
@@ -58,6 +59,8 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'pause-claimed': () => 'a process took up the resumption',
   'pause-expired': () => 'nobody decided in time',
   'escalation-sent': (entry) => `asked ${entry.outcome ?? 'for a decision'}${because(entry)}`,
+  'escalation-failed': (entry) => `could not ask ${entry.outcome ?? 'anybody'}${because(entry)}`,
+  'escalation-advanced': (entry) => `now asks ${entry.outcome ?? 'others'}${because(entry)}`,
 
   'delegation-minted': (entry) =>
     `was delegated authority of ${grant(entry)}${details(wanted(entry))}`,
@@ -77,6 +80,7 @@ const codes: Readonly<Record<string, string>> = {
   issuer_unavailable: 'the issuer cannot be reached',
   in_doubt: 'the outcome of a refresh is not known',
   store_unavailable: 'the store cannot be reached',
+  audit_unavailable: 'what happens cannot be recorded',
   outcome_unknown: 'it is not known whether an earlier call had its effect',
   rotated_pair_lost: 'its rotated token pair was lost',
 };
@@ -102,7 +106,7 @@ function because(entry: AuditEntry, otherwise?: string): string {
 function settled(entry: AuditEntry): string {
   switch (entry.outcome) {
     case 'done':
-      return `${tool(entry)} is done`;
+      return `${tool(entry)} is done${because(entry)}${by(entry)}`;
     case 'refused':
       return `${tool(entry)} was refused${because(entry)}`;
     case 'unknown':

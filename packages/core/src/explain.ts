@@ -2,6 +2,8 @@ import { type Audit, grantStream, subjectStream, taskStream } from './audit.ts';
 import type { AuditEntry, ChainVerification } from './audit-chain.ts';
 import type { AuditEventType } from './audit-event.ts';
 import { explanationText } from './explain-text.ts';
+import { type ExplainedFacts, factsOf } from './explained-facts.ts';
+import type { Principal } from './principal.ts';
 import { StoreError } from './store.ts';
 
 /** Where a task stands, as its audit tells it; `unknown` when nothing is recorded. */
@@ -14,10 +16,12 @@ export type ExplainedStatus =
   | 'expired'
   | 'unknown';
 
-/** What happened to a task. */
-export interface Explanation {
+/** What happened to a task. Plain JSON data. */
+export interface Explanation extends ExplainedFacts {
   readonly taskId: string;
   readonly status: ExplainedStatus;
+  /** The person it acted for, as the task's record names them; the log itself has only a keyed hash. */
+  readonly onBehalfOf?: Principal;
   /**
    * What happened to the task, and during its time to the grants it used and to its person: oldest first, each
    * stream in its own order whatever the clocks of the processes that wrote it.
@@ -49,8 +53,9 @@ const statusAfter: Partial<Record<AuditEventType, ExplainedStatus>> = {
 export async function explain(request: {
   readonly audit: Audit;
   readonly taskId: string;
+  readonly onBehalfOf?: Principal | undefined;
 }): Promise<Explanation> {
-  const { audit, taskId } = request;
+  const { audit, taskId, onBehalfOf } = request;
   await audit.flush();
 
   const task = await readable(audit, taskStream(taskId));
@@ -59,9 +64,11 @@ export async function explain(request: {
   const grants = [...new Set(task.flatMap(({ grant }) => grant ?? []))].map(grantStream);
 
   const streams = [task];
+  const before: AuditEntry[][] = [];
   const verified = [await audit.verify(taskStream(taskId))];
   for (const stream of grants) {
     const entries = await readable(audit, stream);
+    before.push(entries.filter(({ at, taskId: of }) => of !== taskId && at < startedAt));
     streams.push(
       entries.filter((entry) => entry.taskId === taskId || during(entry.at, startedAt, endedAt)),
     );
@@ -78,8 +85,18 @@ export async function explain(request: {
   }
 
   const entries = merged(streams);
-  const text = explanationText({ taskId, status, entries, verified });
-  return { taskId, status, entries, text, verified };
+  // The grants' streams in full: a grant that was imported before the task began is alive all the same.
+  const facts = factsOf(merged([...before, ...streams]), taskId);
+  const text = explanationText({ taskId, status, onBehalfOf, facts, entries, verified });
+  return {
+    taskId,
+    status,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    ...facts,
+    entries,
+    text,
+    verified,
+  };
 }
 
 /**

@@ -33,7 +33,7 @@ export interface ImportGrant extends GrantReference {
   readonly issuedAt?: number;
   /** Replaces a grant that is still alive. */
   readonly replace?: boolean;
-  /** @internal Subject at the issuer, from a verified ID token. */
+  /** Subject at the issuer, from an ID token that you verified: a renewal must come back with the same. */
   readonly issuerSubject?: string;
 }
 

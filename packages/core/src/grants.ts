@@ -51,7 +51,11 @@ export class Grants {
   }
 
   /** @internal Stores a grant, and records how it came. */
-  async take(options: ImportGrant, how: Arrival): Promise<GrantSummary> {
+  async take(
+    options: ImportGrant,
+    how: Arrival,
+    more: { readonly reason?: string } = {},
+  ): Promise<GrantSummary> {
     checkImport(options);
     const runtime = this.#runtime();
     const provider = this.#provider(options.provider, 'grants.import: provider');
@@ -83,7 +87,7 @@ export class Grants {
       });
       const version = before?.version ?? (await runtime.records.version(key));
       if (await this.#store(key, version, record)) {
-        await this.#audit(key, record, how);
+        await this.#audit(key, record, how, more);
         return summary(record);
       }
     }
@@ -221,7 +225,12 @@ export class Grants {
     return stored;
   }
 
-  async #audit(key: string, record: GrantRecord, type: Arrival): Promise<void> {
+  async #audit(
+    key: string,
+    record: GrantRecord,
+    type: Arrival,
+    more: { readonly reason?: string } = {},
+  ): Promise<void> {
     const runtime = this.#runtime();
     const name = await this.auditName(key);
     runtime.audit.record(
@@ -233,6 +242,7 @@ export class Grants {
         provider: record.provider,
         generation: record.generation,
         ...(record.scopes === undefined ? {} : { scopes: record.scopes }),
+        ...more,
       }),
     );
   }

@@ -35,7 +35,18 @@ export type { RunOutcome } from './run-outcome.ts';
 
 export type { GrantSummary, Grants } from './grants.ts';
 export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';
-export type { Connect, ConnectionResult, FinishConnection, StartConnection } from './connect.ts';
+export type { Connect } from './connect.ts';
+export type {
+  ConnectionOptions,
+  DeviceConnection,
+  FinishConnection,
+  StartBackchannelConnection,
+  StartConnection,
+  StartDeviceConnection,
+  StartedConnection,
+} from './connection-options.ts';
+export type { ConnectionResult } from './connection-record.ts';
+export type { PendingConnection } from './decoupled-connection.ts';
 export type { AccessTokenSlot } from './grant-record.ts';
 export type { TokenRequest } from './token-source.ts';
 export { issuerProfiles, strictIssuer } from './issuer-profile.ts';
@@ -54,10 +65,21 @@ export type {
   Confirmation,
   Decision,
   Pause,
+  PauseNotice,
   PauseReason,
+  PauseStep,
 } from './pause-record.ts';
 export { defaultEscalation } from './escalation.ts';
-export type { EscalationContext, EscalationPolicy } from './escalation.ts';
+export type {
+  Escalation,
+  EscalationContext,
+  EscalationPolicy,
+  EscalationStep,
+} from './escalation.ts';
+export type { EscalationNotice, Notifier, NotifyContext } from './notifier.ts';
+export { webhookNotifier } from './webhook-notifier.ts';
+export type { WebhookNotifierOptions } from './webhook-notifier.ts';
+export { consoleNotifier } from './console-notifier.ts';
 export type { Authorizer } from './runtime.ts';
 export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
 export type { Resumption } from './resume-pause.ts';
@@ -66,7 +88,15 @@ export type { AuditEvent, AuditEventType } from './audit-event.ts';
 export type { AuditProblem } from './audit.ts';
 export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
 export type { AuditSink } from './audit-sink.ts';
+export { jsonLinesSink } from './json-lines-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
+export { factsOf } from './explained-facts.ts';
+export type {
+  ExplainedAuthority,
+  ExplainedCall,
+  ExplainedDecision,
+  ExplainedFacts,
+} from './explained-facts.ts';
 export type { MaintenanceReport } from './maintenance.ts';
 export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';
 

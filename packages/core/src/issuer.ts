@@ -1,3 +1,9 @@
+import type {
+  DecoupledFlow,
+  DecoupledOutcome,
+  DecoupledRequest,
+  DecoupledStart,
+} from './decoupled-authorization.ts';
 import type { Secret } from './secret.ts';
 
 /** A token response (RFC 6749 section 5.1), as the runtime keeps it. */
@@ -92,6 +98,14 @@ export interface Issuer {
     readonly codeVerifier: Secret;
     readonly nonce?: string;
   }): Promise<TokenOutcome>;
+  /**
+   * Starts an authorization that the person gives elsewhere: at a device page, or on a phone.
+   *
+   * @throws {AuthError} when the issuer cannot be reached, has no such endpoint, or refuses.
+   */
+  startDecoupled(request: DecoupledRequest): Promise<DecoupledStart>;
+  /** Asks once whether the person has answered. */
+  pollDecoupled(flow: DecoupledFlow, code: Secret): Promise<DecoupledOutcome>;
   /** Reads tokens out of a raw token response that was journaled before a crash. */
   parse(body: string): TokenSet | undefined;
 }

@@ -1,18 +1,26 @@
+import type { ConnectionRecord } from './connection-record.ts';
+import { pollKey } from './decoupled-connection.ts';
 import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
-import type { Pauses } from './pauses.ts';
-import type { Runtime } from './runtime.ts';
+import { keepDeadlines } from './pause-deadlines.ts';
+import type { PauseNotices } from './pause-notices.ts';
+import type { PauseContext } from './pauses.ts';
 import type { RecordKind } from './store.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
-import type { Tasks } from './tasks.ts';
 
 /** What one round of maintenance did. */
 export interface MaintenanceReport {
   readonly tasksExpired: number;
   readonly pausesExpired: number;
+  /** Pauses whose next step has begun, since nobody decided in time. */
+  readonly pausesEscalated: number;
+  /** Notices that were sent to people. */
+  readonly noticesSent: number;
   readonly delegationsEnded: number;
+  /** Connections by device or backchannel that people have answered. */
+  readonly connectionsMade: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
   /** New pairs of dead processes that were found in this host's journal, and stored. */
@@ -21,28 +29,32 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, retries revocations, and asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
- * whichever process does it.
+ * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, and asks the gate
+ * again for the principals of running tasks. Every step is claimed in its record, so that it is done once whichever
+ * process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
 export async function maintain(
-  runtime: Runtime,
-  tasks: Tasks,
-  pauses: Pauses,
+  context: PauseContext,
+  notices: PauseNotices,
   ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
+  const { runtime, tasks, pauses } = context;
   const { records, clock, userStates } = runtime;
   const failures: unknown[] = [];
 
   /** A record that cannot be worked on stays due, and keeps nobody from the others. */
-  const eachDue = async <T>(kind: RecordKind, work: (value: T) => Promise<void>): Promise<void> => {
+  const eachDue = async <T>(
+    kind: RecordKind,
+    work: (value: T, key: string) => Promise<void>,
+  ): Promise<void> => {
     const keys: string[] = [];
     for await (const { key } of records.list({ kind, dueBefore: clock.now() })) keys.push(key);
     for (const key of keys)
       try {
         const record = await records.get<T>(key);
-        if (record !== undefined) await work(record.value);
+        if (record !== undefined) await work(record.value, key);
       } catch (error) {
         failures.push(error);
       }
@@ -54,12 +66,21 @@ export async function maintain(
   await eachDue<TaskRecord>('task', async (task) => {
     if (hasEnded(task.status)) await tasks.endAuthority(task);
     else if (await tasks.expireIfDue(task)) tasksExpired += 1;
+    else if (task.pause !== undefined) {
+      // Reading it writes it, should the process that paused the task have died before it could.
+      await pauses.get(task.pause.id);
+      await tasks.pauseIsRecorded(task.id, task.pause.id);
+    }
   });
 
   let pausesExpired = 0;
+  let pausesEscalated = 0;
+  let noticesSent = 0;
   await eachDue<{ id: string }>('pause', async ({ id }) => {
-    await pauses.expire(id);
-    pausesExpired += 1;
+    const progress = await keepDeadlines(context, id);
+    if (progress === 'expired') pausesExpired += 1;
+    if (progress === 'advanced') pausesEscalated += 1;
+    noticesSent += await notices.tellDue(id);
   });
 
   let delegationsEnded = 0;
@@ -70,9 +91,17 @@ export async function maintain(
     if (end.status !== 'revoking') delegationsEnded += 1;
   });
 
-  // Sign-ins that nobody came back from. What they hold is of no use any more.
-  for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
-    await records.swap(key, version, null, { kind: 'connection' });
+  let connectionsMade = 0;
+  await eachDue<ConnectionRecord>('connection', async (connection, key) => {
+    const isAsked = connection.flow !== 'code' && connection.result === undefined;
+    if (isAsked && connection.expiresAt > clock.now()) {
+      const { status } = await pollKey(context, key);
+      if (status === 'connected') connectionsMade += 1;
+      return;
+    }
+    // Nobody came back from it, or everybody knows the result. What it holds is of no use any more.
+    await records.swap(key, await records.version(key), null, { kind: 'connection' });
+  });
 
   await tasks.refresh();
   let revalidated = 0;
@@ -88,5 +117,14 @@ export async function maintain(
       failures,
       `maintenance: ${failures.length} things could not be done and stay due`,
     );
-  return { tasksExpired, pausesExpired, delegationsEnded, revalidated, pairsAdopted };
+  return {
+    tasksExpired,
+    pausesExpired,
+    pausesEscalated,
+    noticesSent,
+    delegationsEnded,
+    connectionsMade,
+    revalidated,
+    pairsAdopted,
+  };
 }

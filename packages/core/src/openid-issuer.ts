@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { buildAuthorizationUrl, readCallback } from './authorization-code.ts';
+import { pollOutcome, pollParameters, startDecoupled } from './decoupled-authorization.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import type { Issuer, TokenOutcome } from './issuer.ts';
 import {
@@ -172,6 +173,23 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       return buildAuthorizationUrl(configure(source.metadata, { sent: false }), request);
     },
 
+    async startDecoupled(request) {
+      const source = await metadataSource();
+      if (source.failure !== undefined) throw unavailable(source.failure);
+      const progress: RequestProgress = { sent: false };
+      try {
+        return await startDecoupled(configure(source.metadata, progress), request);
+      } catch (error) {
+        throw notStarted(classifyTokenError(error, progress.sent));
+      }
+    },
+
+    async pollDecoupled(flow, code) {
+      const request = pollParameters(flow, code);
+      // As with a code: validation decides whose tokens these are.
+      return pollOutcome(await requestTokens({ ...request, salvage: false }));
+    },
+
     async probe(refreshToken) {
       const source = await metadataSource();
       if (source.failure !== undefined) return 'unknown';
@@ -214,6 +232,14 @@ function narrowing(
     ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
     ...(resource === undefined ? {} : { resource }),
   };
+}
+
+function notStarted(failure: TokenOutcome): AuthError {
+  if (failure.outcome === 'granted') throw new Error('what failed was not granted');
+  const { kind, error: reason, cause } = failure;
+  if (kind === 'misconfigured') return new AuthError(kind, { reason, cause });
+  const passes = kind === 'transient' || kind === 'rate_limited';
+  return new AuthError(passes ? 'issuer_unavailable' : 'issuer_refused', { reason, cause });
 }
 
 function rejected(error: string): TokenOutcome {

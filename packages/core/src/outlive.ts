@@ -10,6 +10,7 @@ import type { Grants } from './grants.ts';
 import { OwnJournal } from './journal-adoption.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
+import { PauseNotices } from './pause-notices.ts';
 import type { Pause } from './pause-record.ts';
 import { Pauses } from './pauses.ts';
 import type { Principal } from './principal.ts';
@@ -40,7 +41,7 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
   readonly resources: ConfiguredResources<Resources>;
   /** Grants that the app already holds, and what is known about each. */
   readonly grants: Grants;
-  /** Getting a grant from a person in a browser. */
+  /** Getting a grant from a person: in a browser, at a device page, or on their phone. */
   readonly connect: Connect;
 
   /** Starts a task. @throws {AuthError} when the principal may not be acted for. @throws {ConfigurationError} */
@@ -60,7 +61,10 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
 
-  /** What happened in a task. */
+  /**
+   * What happened in a task: who acted, for whom, under which authority, what was done, refused or is unknown, and each
+   * step; as data and as a text to read.
+   */
   explain(taskId: string): Promise<Explanation>;
   /** Whether a task's audit log is whole, that of its grants and its person with it: the first stream that is not. */
   verify(taskId: string): Promise<ChainVerification>;
@@ -91,7 +95,8 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
-  const pauses = new Pauses(runtime, tasks);
+  const pauses: Pauses = new Pauses(runtime, tasks, (pause) => notices.tell(pause));
+  const notices = new PauseNotices(runtime, tasks, pauses);
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
@@ -114,7 +119,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       if (stopped) return;
       cancel = runtime.clock.schedule(() => {
         // A round that failed left everything due; the next one finds it again.
-        round = maintain(runtime, tasks, pauses, ownJournal).then(next, next);
+        round = maintain(context, notices, ownJournal).then(next, next);
       }, everyMs);
     };
     next();
@@ -131,7 +136,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
       inTime(clock, Math.max(0, leftMs), work, () => undefined);
     await within(closeAtMs - clock.monotonicMs(), () =>
-      Promise.all([stopMaintaining(), grants.close()]),
+      Promise.all([stopMaintaining(), grants.close(), notices.idle()]),
     );
     feed.close();
     const unfinished = await grants.unfinished();
@@ -145,7 +150,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       Object.entries(options.resources).map(([name, { scopes }]) => [name, { name, scopes }]),
     ) as ConfiguredResources<Resources>,
     grants: runtime.grants,
-    connect: new Connect(runtime),
+    connect: new Connect(context),
     startTask: async (start) => taskOf(await startTask(runtime, tasks, start)),
     async task(taskId) {
       const cell = await tasks.load(taskId);
@@ -156,9 +161,12 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
-    explain: (taskId) => explain({ audit: runtime.audit, taskId }),
+    async explain(taskId) {
+      const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
+      return explain({ audit: runtime.audit, taskId, onBehalfOf });
+    },
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
-    maintain: () => maintain(runtime, tasks, pauses, ownJournal),
+    maintain: () => maintain(context, notices, ownJournal),
     close,
     async [Symbol.asyncDispose]() {
       await close();

@@ -16,6 +16,10 @@ export interface Confirmation {
   readonly as: ApproverRole;
   /** Epoch ms. */
   readonly at: number;
+  /** Calls with an unknown outcome that may run again, as this person says. */
+  readonly rerun?: readonly string[];
+  /** Calls with an unknown outcome that have had their effect, as this person says. */
+  readonly happened?: readonly string[];
 }
 
 /** Why a task waits. */
@@ -29,6 +33,24 @@ export interface PauseReason {
   readonly maxAgeSeconds?: number;
 }
 
+/** One step of a pause's ladder. */
+export interface PauseStep {
+  readonly roles: readonly ApproverRole[];
+  /** How long it lasts before the next one begins; absent: until the pause expires. */
+  readonly forMs?: number;
+}
+
+/** What one notifier has to tell about one step, and whether it has. */
+export interface PauseNotice {
+  readonly notifier: string;
+  readonly step: number;
+  readonly status: 'due' | 'sending' | 'sent';
+  /** How often it was tried. */
+  readonly attempts: number;
+  /** Epoch ms at which it is tried, or given up by whoever tries it now. */
+  readonly dueAt: number;
+}
+
 /** A person's word on a pause. */
 export interface Decision {
   readonly decision: 'resume' | 'cancel';
@@ -36,8 +58,10 @@ export interface Decision {
   /** Epoch ms. */
   readonly at: number;
   readonly comment?: string;
-  /** Calls with an unknown outcome that may run again. */
+  /** Calls with an unknown outcome that may run again: everybody who confirmed has said so. */
   readonly rerun?: readonly string[];
+  /** Calls with an unknown outcome that have had their effect and do not run again: everybody who confirmed has said so. */
+  readonly happened?: readonly string[];
 }
 
 /** The durable record that a task waits, why, and for whom. */
@@ -58,8 +82,16 @@ export interface Pause {
    * `consumed` has been; `cancelled` and `expired` never will be.
    */
   readonly status: 'open' | 'decided' | 'claimed' | 'consumed' | 'cancelled' | 'expired';
-  /** Each role must confirm, each by a different person. */
+  /** Who is asked now: the roles of the step that has begun. Each must confirm, each by a different person. */
   readonly requires: readonly ApproverRole[];
+  /** Who is asked one after the other; empty when nobody has to confirm. */
+  readonly steps: readonly PauseStep[];
+  /** The position of the step that has begun. */
+  readonly step: number;
+  /** Epoch ms at which that step is over; absent: when the pause expires. */
+  readonly stepEndsAt?: number;
+  /** Who has been told, or is to be. */
+  readonly notices: readonly PauseNotice[];
   /** Who has confirmed so far. */
   readonly confirmedBy: readonly Confirmation[];
   /** Epoch ms. */
@@ -69,14 +101,4 @@ export interface Pause {
   readonly decision?: Decision;
   /** The process that resumes, and when it said so. */
   readonly claim?: { readonly id: string; readonly at: number };
-}
-
-/** The roles that have not confirmed yet. */
-export function missingRoles(pause: Pause): ApproverRole[] {
-  const missing = [...pause.requires];
-  for (const { as } of pause.confirmedBy) {
-    const at = missing.indexOf(as);
-    if (at >= 0) missing.splice(at, 1);
-  }
-  return missing;
 }

@@ -1,6 +1,8 @@
 import { ConfigurationError } from './errors.ts';
+import { stepsOf } from './escalation.ts';
 import type { Ledger } from './ledger.ts';
-import type { ApproverRole, Pause, PauseReason } from './pause-record.ts';
+import type { Pause, PauseReason, PauseStep } from './pause-record.ts';
+import { firstStep, pauseDueAt } from './pause-steps.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
@@ -17,34 +19,47 @@ export interface PauseContext {
   readonly ledger: Ledger;
 }
 
+/** Tells people of a pause that has something to tell. Never throws, and is not waited for. */
+export type TellPause = (pause: Pause) => void;
+
 /** Who closes a pause ends its task; another process helps only after this time. */
 const endingGraceMs = 5000;
 
 /** The call that a task is paused for; none when the app pauses it. */
-type PausedCall = (Pause['call'] & { readonly runId: string }) | undefined;
+type PausedCall =
+  | (Pause['call'] & {
+      readonly runId: string;
+      /** For the escalation policy alone. */
+      readonly input?: unknown;
+    })
+  | undefined;
 
 /** Pauses: durable records that a task waits, why, and for whom. */
 export class Pauses {
   readonly #runtime: Runtime;
   readonly #tasks: Tasks;
+  readonly #tell: TellPause;
 
-  constructor(runtime: Runtime, tasks: Tasks) {
+  constructor(runtime: Runtime, tasks: Tasks, tell: TellPause) {
     this.#runtime = runtime;
     this.#tasks = tasks;
+    this.#tell = tell;
   }
 
   /**
    * Pauses a task. A task that is paused already stays so, and the pause it waits for is answered; a task that
-   * has ended answers `undefined`.
+   * has ended, or that nobody may let go on, answers `undefined`.
    */
   async open(task: TaskRecord, reason: PauseReason, call: PausedCall): Promise<Pause | undefined> {
-    const requires = this.#approversFor(reason, call);
+    const { steps, problem } = this.#ladderFor(task, reason, call);
+    if (steps === 'fail') return this.#fail(task, reason);
     const { moved, record } = await this.#tasks.move(task.id, 'pause', {
-      pause: (current) => this.#pauseOf(current, { reason, requires, call }),
+      pause: (current) => this.#pauseOf(current, { reason, steps, call }),
     });
     const { pause } = record;
     if (!moved || pause === undefined) return pause;
     await this.write(pause, 0);
+    const { requires } = pause;
     this.#tasks.audit(record, {
       type: 'task-paused',
       pauseId: pause.id,
@@ -60,16 +75,44 @@ export class Pauses {
             effect: call.effect,
           }),
     });
+    if (problem !== undefined)
+      this.#tasks.audit(record, {
+        type: 'escalation-failed',
+        pauseId: pause.id,
+        reason: `the policy failed: ${problem}`,
+      });
+    this.#tell(pause);
     return pause;
   }
 
   /** Who must confirm. A policy that fails must not cost the pause: then who runs the app decides. */
-  #approversFor(reason: PauseReason, call: PausedCall): readonly ApproverRole[] {
+  #ladderFor(
+    task: TaskRecord,
+    reason: PauseReason,
+    call: PausedCall,
+  ): { readonly steps: readonly PauseStep[] | 'fail'; readonly problem?: string } {
+    const { id, principal, agent } = task;
     try {
-      return [...this.#runtime.policy.escalate({ reason, effect: call?.effect })];
-    } catch {
-      return ['operator'];
+      return {
+        steps: stepsOf(
+          this.#runtime.policy.escalate({
+            reason,
+            effect: call?.effect,
+            call,
+            task: { id, principal, agent },
+          }),
+        ),
+      };
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      return { steps: [{ roles: ['operator'] }], problem };
     }
+  }
+
+  /** Nobody may let the task go on: it ends here, and with it what it was given. */
+  async #fail(task: TaskRecord, reason: PauseReason): Promise<undefined> {
+    const why = reason.reason === undefined ? reason.code : `${reason.code}: ${reason.reason}`;
+    await this.#tasks.end(task.id, 'fail', why, undefined, ({ status }) => status === 'active');
   }
 
   /**
@@ -78,20 +121,29 @@ export class Pauses {
    */
   async #pauseOf(
     task: TaskRecord,
-    { reason, requires, call }: Pick<Pause, 'reason' | 'requires'> & { readonly call: PausedCall },
+    {
+      reason,
+      steps,
+      call,
+    }: {
+      readonly reason: PauseReason;
+      readonly steps: readonly PauseStep[];
+      readonly call: PausedCall;
+    },
   ): Promise<Pause> {
-    const { clock, policy, keyedHash } = this.#runtime;
+    const { clock, policy, keyedHash, notifiers } = this.#runtime;
     const now = clock.now();
     const place = [task.id, call?.runId ?? randomId(), call?.toolCallId ?? '', task.attempt];
-    const { runId: _run, ...shownCall } = call ?? { runId: '' };
-    const decided = requires.length === 0;
+    const { runId: _run, input: _input, ...shownCall } = call ?? { runId: '' };
+    const decided = steps.length === 0;
+    const names = notifiers.map(({ name }) => name);
     return {
       id: `${task.id}.${await keyedHash.hash('match', JSON.stringify(place))}`,
       taskId: task.id,
       reason,
       ...(call === undefined ? {} : { call: shownCall as Pause['call'] & object }),
       status: decided ? 'decided' : 'open',
-      requires,
+      ...firstStep(steps, names, now),
       confirmedBy: [],
       openedAt: now,
       expiresAt: now + policy.pauseExpiresMs,
@@ -110,21 +162,6 @@ export class Pauses {
     if (pause?.id !== pauseId) return undefined;
     await this.write(pause, 0);
     return records.get<Pause>(key);
-  }
-
-  /** Gives up a pause that nobody decided in time, and its task with it. */
-  async expire(pauseId: string): Promise<void> {
-    const { clock } = this.#runtime;
-    const found = await this.get(pauseId);
-    if (found === undefined) return;
-    const { version, value: pause } = found;
-    if (isClosed(pause)) return this.endTaskOf(pause, version);
-    if ((pause.expiresAt ?? Infinity) > clock.now()) return;
-    if (pause.status !== 'open' && pause.status !== 'decided') return;
-    const next: Pause = { ...pause, status: 'expired' };
-    if (!(await this.write(next, version))) return;
-    this.#tasks.audit(await this.taskOf(next), { type: 'pause-expired', pauseId });
-    await this.endTaskOf(next, version + 1);
   }
 
   /** Ends the task of a pause that was closed. Safe to call again: whoever closed it may have died half way. */
@@ -157,7 +194,7 @@ export class Pauses {
   write(pause: Pause, version: number): Promise<boolean> {
     const { records, clock } = this.#runtime;
     // Until its task has ended a closed pause stays due, so that maintenance ends it if this process dies.
-    const dueAt = isClosed(pause) ? clock.now() + endingGraceMs : pause.expiresAt;
+    const dueAt = isClosed(pause) ? clock.now() + endingGraceMs : pauseDueAt(pause);
     return records.swap(pauseKey(pause.id), version, pause, pauseIndex(pause, dueAt));
   }
 
@@ -184,7 +221,8 @@ function waitsFor({ status }: Pause): boolean {
   return status === 'open' || status === 'decided' || status === 'claimed';
 }
 
-function isClosed({ status }: Pause): boolean {
+/** Whether a pause will never be resumed. */
+export function isClosed({ status }: Pause): boolean {
   return status === 'cancelled' || status === 'expired';
 }
 
@@ -194,7 +232,7 @@ function pauseIndex(pause: Pause, dueAt?: number): RecordIndex {
     kind: 'pause',
     status: pause.status,
     taskId: pause.taskId,
-    ...(waits && dueAt !== undefined ? { dueAt: Math.ceil(dueAt) } : {}),
+    ...(waits && dueAt !== undefined && dueAt < Infinity ? { dueAt: Math.ceil(dueAt) } : {}),
   };
 }
 

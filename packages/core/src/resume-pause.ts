@@ -1,7 +1,9 @@
 import type { CallRecord } from './call-record.ts';
 import { sleep } from './clock.ts';
 import type { GrantRecord } from './grant-record.ts';
-import { missingRoles, type Pause } from './pause-record.ts';
+import { keepDeadlines } from './pause-deadlines.ts';
+import type { Pause } from './pause-record.ts';
+import { missingRoles } from './pause-steps.ts';
 import type { PauseContext } from './pauses.ts';
 import { randomId } from './random-id.ts';
 import type { Runtime } from './runtime.ts';
@@ -23,6 +25,7 @@ export async function resumePause(context: PauseContext, pauseId: string): Promi
   const { runtime, tasks, pauses } = context;
   const me = randomId();
   for (;;) {
+    await keepDeadlines(context, pauseId);
     const { version, value: pause } = await pauses.existing(pauseId);
     const task = await pauses.taskOf(pause);
     if (hasEnded(task.status)) return { status: 'ended', taskStatus: task.status };
@@ -69,7 +72,7 @@ async function consume(
 ): Promise<Resumption> {
   const { tasks, pauses } = context;
   if (task.pause?.id === pause.id) {
-    await allowReruns(context, task, pause);
+    await settleDoubts(context, task, pause);
     const { moved, record } = await tasks.move(task.id, 'resume', {
       only: (current) => current.pause?.id === pause.id,
     });
@@ -99,7 +102,8 @@ async function standing(
 
 /** Why the task may not go on yet, asked of the gate and of each grant. */
 async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
-  const { userStates, grants, records } = runtime;
+  const { userStates, grants, records, audit } = runtime;
+  if (audit.obstacle !== undefined) return `the audit log cannot be written: ${audit.obstacle}`;
   const verdict = await userStates.check(task.principal, task.subject, 'resume');
   if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
   for (const { provider } of task.authorities) {
@@ -111,22 +115,38 @@ async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | 
   return undefined;
 }
 
-/** Only a person's word makes a call with an unknown outcome runnable again. */
-async function allowReruns(context: PauseContext, task: TaskRecord, pause: Pause): Promise<void> {
-  const { records } = context.runtime;
-  const rerun = new Set(pause.decision?.rerun);
-  if (rerun.size === 0) return;
-  for await (const { key } of records.list({
+/** Only people's word settles a call with an unknown outcome: it may run again, or it has happened and never does. */
+async function settleDoubts(context: PauseContext, task: TaskRecord, pause: Pause): Promise<void> {
+  const { runtime, tasks, ledger } = context;
+  const { rerun = [], happened = [], by = [] } = pause.decision ?? {};
+  if (rerun.length + happened.length === 0) return;
+  for await (const { key } of runtime.records.list({
     kind: 'call',
     status: 'unknown',
     taskId: task.id,
   })) {
-    const found = await records.get<CallRecord>(key);
-    if (found === undefined || !rerun.has(found.value.toolCallId)) continue;
-    const { runId, toolCallId } = found.value;
-    await context.ledger.change({ task, runId, toolCallId }, (current) =>
-      current?.status === 'unknown' ? { ...current, status: 'refused' } : undefined,
-    );
+    const call = (await runtime.records.get<CallRecord>(key))?.value;
+    if (call === undefined) continue;
+    const { runId, toolCallId, toolName, resource, scopes, effect } = call;
+    const isDone = happened.includes(toolCallId);
+    if (!isDone && !rerun.includes(toolCallId)) continue;
+    let settled = false;
+    await ledger.change({ task, runId, toolCallId }, (current) => {
+      settled = current?.status === 'unknown';
+      if (current?.status !== 'unknown') return undefined;
+      return isDone
+        ? { ...current, status: 'done', happened: true }
+        : { ...current, status: 'refused' };
+    });
+    if (settled)
+      tasks.audit(task, {
+        type: 'tool-call-settled',
+        pauseId: pause.id,
+        ...{ toolCallId, toolName, resource, scopes, effect },
+        outcome: isDone ? 'done' : 'refused',
+        reason: isDone ? 'people say that it happened' : 'people say that it may run again',
+        by: by.map(({ approver }) => approver.id).join(', '),
+      });
   }
 }
 

@@ -48,6 +48,7 @@ export function assembleRuntime(
   const clock = options.clock ?? systemClock;
   const process = randomId();
   const random = Math.random;
+  const background = backgroundOf(options);
   const keyedHash = createKeyedHash(sealing?.hash);
   const records = createRecords({ store, sealer: createSealer(sealing) });
   const times = rotationTimes(options);
@@ -101,7 +102,7 @@ export function assembleRuntime(
       journal,
       times,
       process,
-      background: backgroundOf(options),
+      background,
     }),
   );
   const runtime: Runtime = {
@@ -117,6 +118,9 @@ export function assembleRuntime(
       keyedHash,
       clock,
       ...(options.audit?.sinks === undefined ? {} : { sinks: options.audit.sinks }),
+      ...(options.audit?.whenStoreFails === undefined
+        ? {}
+        : { whenStoreFails: options.audit.whenStoreFails }),
       ...(options.audit?.onProblem === undefined ? {} : { onProblem: options.audit.onProblem }),
     }),
     providers,
@@ -127,10 +131,12 @@ export function assembleRuntime(
       ]),
     ),
     policy: policyOf(options),
+    notifiers: options.notifiers ?? [],
     userStates,
     feed,
     grants,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    background,
     process,
   };
   return runtime;

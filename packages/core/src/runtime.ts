@@ -9,7 +9,9 @@ import type { Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { KeyedHash } from './keyed-hash.ts';
+import type { Notifier } from './notifier.ts';
 import type { Approver, Pause } from './pause-record.ts';
+import type { Principal } from './principal.ts';
 import type { Records } from './records.ts';
 import type { ResourceLocation } from './resource-location.ts';
 import type { StopFeed } from './stop-feed.ts';
@@ -38,10 +40,15 @@ export interface ProtectedResource {
   readonly indicator: string | undefined;
 }
 
-/** Says who `by` is. Answers the authenticated person, or `undefined` to refuse. */
+/**
+ * Says who `by` is. Answers the authenticated person, with the roles they have towards this task and its tenant, or
+ * `undefined` to refuse.
+ */
 export type Authorizer = (request: {
   readonly by: string;
   readonly pause: Pause;
+  /** Whose task it is: who is whose manager, and in which tenant, only the app knows. */
+  readonly task: { readonly id: string; readonly principal: Principal; readonly agent: string };
 }) => Approver | undefined | Promise<Approver | undefined>;
 
 /** The app's rules, with defaults filled in. Times in ms. */
@@ -73,10 +80,13 @@ export interface Runtime {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly resources: ReadonlyMap<string, ProtectedResource>;
   readonly policy: Policy;
+  readonly notifiers: readonly Notifier[];
   readonly userStates: UserStates;
   readonly feed: StopFeed;
   readonly grants: Grants;
   readonly fetch: typeof globalThis.fetch;
+  /** Tells the platform of work that goes on when the answer has been given. */
+  readonly background: (work: Promise<void>) => void;
   /** Id of this process, drawn at start. */
   readonly process: string;
 }

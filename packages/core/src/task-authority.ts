@@ -50,6 +50,7 @@ export class TaskAuthority {
   #isOpen(now: number): boolean {
     const { current, stale, deadlineAt } = this.#cell;
     return (
+      this.#runtime.audit.obstacle === undefined &&
       !stale &&
       current.value.status === 'active' &&
       this.#subject.verdict.state === 'active' &&
@@ -155,6 +156,8 @@ export class TaskAuthority {
     const { value: task } = this.#cell.current;
     if (task.status === 'paused') throw new AuthError('task_paused', { ref: task.pause?.id });
     if (task.status !== 'active') throw new AuthError('task_ended', { reason: task.status });
+    const { obstacle } = this.#runtime.audit;
+    if (obstacle !== undefined) throw new AuthError('audit_unavailable', { reason: obstacle });
   }
 
   /** Whether a token may be minted now; an unknown state may still use what is there, for a while. */

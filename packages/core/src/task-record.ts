@@ -40,6 +40,8 @@ export interface TaskRecord {
    * process that dies right after it loses nothing.
    */
   readonly pause?: Pause;
+  /** Whether that pause is known to have a record of its own. */
+  readonly pauseRecorded?: boolean;
   /** Epoch ms. */
   readonly endedAt?: number;
   readonly endReason?: string;
@@ -70,7 +72,7 @@ export function applied(
 ): TaskRecord | undefined {
   const status = transition(record.status, event);
   if (status === undefined) return undefined;
-  const { activeSince, pause: _answered, ...rest } = record;
+  const { activeSince, pause: _answered, pauseRecorded: _recorded, ...rest } = record;
   const usedMs = activeSince === undefined ? 0 : Math.max(0, change.now - activeSince);
   const moved = { ...rest, status, activeUsedMs: record.activeUsedMs + usedMs };
   if (status === 'active')
@@ -84,13 +86,22 @@ export function applied(
   };
 }
 
-/** When maintenance has to look at a task: at its deadline, and after its end until its authority has ended too. */
+/**
+ * When maintenance has to look at a task: at its deadline, soon after it was paused, since its process may have died
+ * before it wrote the pause, and after its end until its authority has ended too.
+ */
 function taskDueAt(record: TaskRecord): number {
-  return record.endedAt === undefined ? deadlineOf(record) : record.endedAt + endingGraceMs;
+  const { endedAt, pause, pauseRecorded } = record;
+  if (endedAt !== undefined) return endedAt + graceMs;
+  const recordDueAt =
+    pause === undefined || pauseRecorded === true
+      ? Number.POSITIVE_INFINITY
+      : pause.openedAt + graceMs;
+  return Math.min(deadlineOf(record), recordDueAt);
 }
 
-/** Who ends a task ends its authority; another process helps only after this time. */
-const endingGraceMs = 5000;
+/** Who begins something ends it; another process helps only after this time. */
+const graceMs = 5000;
 
 /** What the store may search a task by. */
 export function taskIndex(record: TaskRecord): RecordIndex {

@@ -78,7 +78,8 @@ export class Task {
   }
 
   /**
-   * Continues a paused run: reserves its refused calls, so that of two processes that try, one goes on.
+   * Continues a paused run: reserves its refused calls, so that of two processes that try, one goes on. Calls of which
+   * people have said that they happened are in `happenedCalls`, and do not run again.
    *
    * @throws {AuthError} `not_resumable` when another run has them, or they are not waiting (any more).
    */
@@ -92,15 +93,20 @@ export class Task {
     const doubtful = await this.#doubtful(options, calls, holder);
     if (doubtful !== undefined) {
       await this.#askAbout(doubtful);
-      return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set() });
+      const calls: ReadonlySet<string> = new Set();
+      return new AgentRun(this.#context, { id: options.runId, holder, calls, happened: calls });
     }
+    const happened = new Set<string>();
     try {
-      for (const toolCallId of calls) await this.#reserve(options, toolCallId, holder);
+      for (const toolCallId of calls)
+        if (await this.#hasHappened(options, toolCallId)) happened.add(toolCallId);
+        else await this.#reserve(options, toolCallId, holder);
     } catch (error) {
       await this.#release(options, calls, holder);
       throw error;
     }
-    return new AgentRun(this.#context, { id: options.runId, holder, calls: new Set(calls) });
+    const again = new Set(calls.filter((call) => !happened.has(call)));
+    return new AgentRun(this.#context, { id: options.runId, holder, calls: again, happened });
   }
 
   /** Pauses the task by hand. Nothing is handed out until it is resumed. */
@@ -144,6 +150,11 @@ export class Task {
       if (record?.status === 'unknown') return record;
     }
     return undefined;
+  }
+
+  async #hasHappened(options: ResumeRun, toolCallId: string): Promise<boolean> {
+    const found = await this.#context.ledger.get(this.#reference(options, toolCallId));
+    return found?.value.happened === true;
   }
 
   async #reserve(options: ResumeRun, toolCallId: string, holder: string): Promise<void> {

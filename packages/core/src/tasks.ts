@@ -182,6 +182,17 @@ export class Tasks {
     };
   }
 
+  /** Notes that the pause a task waits for has a record of its own: nobody has to write it for a process that died. */
+  async pauseIsRecorded(taskId: string, pauseId: string): Promise<void> {
+    const { records } = this.#runtime;
+    const key = taskKey(taskId);
+    const found = await records.get<TaskRecord>(key);
+    if (found?.value.pause?.id !== pauseId) return;
+    const next = { ...found.value, pauseRecorded: true };
+    // Lost to a change of the task: then it is no longer due for this, or will be looked at again.
+    await records.swap(key, found.version, next, taskIndex(next));
+  }
+
   /** Ends a task that has run out of time. Answers whether it had. */
   async expireIfDue(record: TaskRecord): Promise<boolean> {
     const { clock } = this.#runtime;

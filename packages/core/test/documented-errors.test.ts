@@ -15,6 +15,7 @@ const codes: Record<AuthErrorCode, true> = {
   issuer_unavailable: true,
   in_doubt: true,
   store_unavailable: true,
+  audit_unavailable: true,
   task_paused: true,
   task_ended: true,
   no_task: true,

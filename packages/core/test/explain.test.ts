@@ -67,6 +67,12 @@ describe('explaining a task', () => {
       "Task t-42: completed
       agent invoice-bot · for principal pRiNc1pal · since 2026-01-01 09:00:00.000 UTC · 13 entries over 1 h 15 min
 
+        authority  billing: invoices:write of grant gR4nTh4s (alive, generation 4), live
+        person     revoked
+        done       createInvoice (c1)
+        refused    nothing
+        unknown    nothing
+
                     +0.0 s  A  task        started
                     +0.0 s  A  delegation  was delegated authority of grant gR4nTh4s (billing: invoices:write)
                     +0.8 s  A  call        called createInvoice (irreversible, billing: invoices:write)

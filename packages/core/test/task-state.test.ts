@@ -36,6 +36,9 @@ const pause: Pause = {
   reason: { code: 'user_state', recovery: 'approver' },
   status: 'open',
   requires: ['admin'],
+  steps: [{ roles: ['admin'] }],
+  step: 0,
+  notices: [],
   confirmedBy: [],
   openedAt: 0,
 };

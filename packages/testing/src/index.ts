@@ -1,5 +1,6 @@
 export type { AccessTokenFacts } from './access-token-facts.ts';
 export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
+export type { BackchannelRequest } from './backchannel-authentication.ts';
 export type { StepUp } from './bearer-challenge.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';

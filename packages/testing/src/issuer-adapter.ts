@@ -92,8 +92,10 @@ export function createIssuerAdapter(
       return id === undefined ? undefined : this.find(id);
     },
 
-    // The device flow is switched off, so no entry ever has a user code.
-    async findByUserCode() {
+    async findByUserCode(userCode) {
+      for (const { model: kind, payload, expiresAt } of entries.values())
+        if (kind === model && payload.userCode === userCode && expiresAt > Date.now())
+          return payload;
       return undefined;
     },
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type ClientMetadata, errors, Provider, type ResourceServer } from 'oidc-provider';
+import type { BackchannelRequests } from './backchannel-authentication.ts';
 import { createIssuerAdapter, reuseDetail } from './issuer-adapter.ts';
 import { interactionPath } from './issuer-interactions.ts';
 import type { IssuerLedger } from './issuer-ledger.ts';
@@ -22,6 +23,7 @@ export interface IssuerParts {
   readonly ledger: IssuerLedger;
   readonly users: TestUsers;
   readonly signingKey: JWK;
+  readonly backchannel: BackchannelRequests;
 }
 
 const daySeconds = 24 * 60 * 60;
@@ -46,7 +48,7 @@ export function resourceServer(behaviour: TestIssuerBehaviour, indicator: string
 
 /** oidc-provider, configured so that it says nothing to the console and follows the live behaviour. */
 export function createProvider(parts: IssuerParts, options: TestIssuerOptions): Provider {
-  const { url, behaviour, ledger, users, signingKey } = parts;
+  const { url, behaviour, ledger, users, signingKey, backchannel } = parts;
   const accessTokenSeconds = (): number => wholeSeconds(behaviour.accessTokenLifetimeMs);
 
   const provider = new Provider(url, {
@@ -77,6 +79,8 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
       AuthorizationCode: 60,
       IdToken: 60 * 60,
       Interaction: 60 * 60,
+      DeviceCode: 10 * 60,
+      BackchannelAuthenticationRequest: 10 * 60,
       Session: 14 * daySeconds,
       Grant: 365 * daySeconds,
     },
@@ -97,6 +101,28 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
       devInteractions: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (context, form) => page(context, form),
+        userCodeConfirmSource: (context, form) => page(context, form),
+        successSource: (context) => page(context, 'Done.'),
+      },
+      ciba: {
+        enabled: true,
+        deliveryModes: ['poll'],
+        processLoginHint: (_context, hint) => hint,
+        verifyUserCode: () => undefined,
+        validateRequestContext: () => undefined,
+        validateBindingMessage: () => undefined,
+        triggerAuthenticationDevice: (context, request) => {
+          const { binding_message: bindingMessage, scope } = context.oidc.params ?? {};
+          backchannel.asked(request.jti, {
+            subject: request.accountId ?? '',
+            bindingMessage: typeof bindingMessage === 'string' ? bindingMessage : undefined,
+            scopes: String(scope ?? '').split(' '),
+          });
+        },
+      },
       clientCredentials: { enabled: true },
       introspection: {
         enabled: true,
@@ -150,10 +176,17 @@ function clientMetadata(client: TestClient): ClientMetadata {
     grant_types: [
       'authorization_code',
       'refresh_token',
-      ...(isPublic ? [] : ['client_credentials']),
+      'urn:ietf:params:oauth:grant-type:device_code',
+      ...(isPublic ? [] : ['client_credentials', 'urn:openid:params:grant-type:ciba']),
     ],
     response_types: ['code'],
     redirect_uris: [...(client.redirectUris ?? ['http://127.0.0.1:9999/callback'])],
     id_token_signed_response_alg: 'ES256',
+    ...(isPublic ? {} : { backchannel_token_delivery_mode: 'poll' }),
   };
+}
+
+function page(context: { type: string; body: unknown }, content: string): void {
+  context.type = 'html';
+  context.body = `<!doctype html><html lang="en"><title>Connect a device - test issuer</title>${content}</html>`;
 }

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AccessTokenFacts, accessTokenReader } from './access-token-facts.ts';
+import {
+  type BackchannelRequest,
+  createBackchannelRequests,
+} from './backchannel-authentication.ts';
 import { type AuthorizeOptions, walkCodeFlow } from './code-flow.ts';
+import { walkDeviceFlow } from './device-flow.ts';
 import { createFaultPlans, type FaultPlan } from './issuer-faults.ts';
 import { interactionPages } from './issuer-interactions.ts';
 import {
@@ -65,6 +70,20 @@ export interface TestIssuer extends AsyncDisposable {
    * @throws {Error} when the issuer shows an error page instead of redirecting.
    */
   authorize(url: URL, options: AuthorizeOptions): Promise<URL>;
+  /**
+   * Walks the page that a device names (`verification_uri_complete`, RFC 8628) through sign-in and consent.
+   *
+   * @throws {Error} when the issuer shows an error page.
+   */
+  authorizeDevice(url: URL, options: AuthorizeOptions): Promise<void>;
+  /** Requests of clients to people who are elsewhere (OpenID CIBA), oldest first. */
+  readonly backchannelRequests: readonly BackchannelRequest[];
+  /**
+   * Answers such a request as the person would who is asked; `-1` is the newest.
+   *
+   * @throws {Error} when there is no such request.
+   */
+  answerBackchannel(position: number, decision: 'allow' | 'deny'): Promise<void>;
   /** What a resource server of this issuer would learn of an access token; nothing when it is not good. */
   accessToken(token: string): Promise<AccessTokenFacts | undefined>;
   /** Stops the server and drops its connections. */
@@ -87,6 +106,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     ledger: createIssuerLedger(),
     users: createTestUsers(),
     signingKey: await createSigningKey(),
+    backchannel: createBackchannelRequests(),
   };
   const { behaviour, ledger, users } = parts;
   const provider = createProvider(parts, options);
@@ -116,6 +136,12 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     user: users.user,
     fault: plans.install,
     authorize: (request, person) => walkCodeFlow(url, request, person),
+    authorizeDevice: walkDeviceFlow,
+    get backchannelRequests() {
+      return parts.backchannel.requests;
+    },
+    answerBackchannel: (position, decision) =>
+      parts.backchannel.answer(provider, behaviour, position, decision),
     accessToken: accessTokenReader(provider, users, parts.signingKey),
     close,
     [Symbol.asyncDispose]: close,
