@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type ClientMetadata, errors, Provider, type ResourceServer } from 'oidc-provider';
+import type { Actor } from './access-token-facts.ts';
 import { createIssuerAdapter, reuseDetail } from './issuer-adapter.ts';
 import { interactionPath } from './issuer-interactions.ts';
 import type { IssuerLedger } from './issuer-ledger.ts';
@@ -22,7 +23,12 @@ export interface IssuerParts {
   readonly ledger: IssuerLedger;
   readonly users: TestUsers;
   readonly signingKey: JWK;
+  /** Who acts by an exchanged token that is being made. */
+  readonly actors: WeakMap<object, Actor>;
 }
+
+/** The grant type of a token exchange (RFC 8693 section 2.1). */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 const daySeconds = 24 * 60 * 60;
 
@@ -89,6 +95,10 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
         },
       },
     },
+    extraTokenClaims: (_context, token) => {
+      const actor = parts.actors.get(token);
+      return actor && { act: actor };
+    },
     renderError: (context, body) => {
       context.type = 'application/json';
       context.body = JSON.stringify(body);
@@ -98,6 +108,11 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: true },
       clientCredentials: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: randomBytes(32),
+        requireNonce: () => behaviour.proofNonces,
+      },
       introspection: {
         enabled: true,
         allowedPolicy: (_context, client, token) =>
@@ -150,7 +165,7 @@ function clientMetadata(client: TestClient): ClientMetadata {
     grant_types: [
       'authorization_code',
       'refresh_token',
-      ...(isPublic ? [] : ['client_credentials']),
+      ...(isPublic ? [] : ['client_credentials', tokenExchangeGrant]),
     ],
     response_types: ['code'],
     redirect_uris: [...(client.redirectUris ?? ['http://127.0.0.1:9999/callback'])],
