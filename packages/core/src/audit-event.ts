@@ -26,7 +26,14 @@ export type AuditEventType =
   | 'pause-claimed'
   | 'pause-expired'
   | 'escalation-sent'
+  | 'exchange-claimed'
+  | 'exchange-deferred'
+  | 'exchange-abandoned'
+  | 'exchange-in-doubt'
+  | 'exchange-recovered'
+  | 'token-exchanged'
   | 'delegation-minted'
+  | 'delegation-withdrawn'
   | 'delegation-revoked'
   | 'delegation-revocation-failed';
 

@@ -144,15 +144,25 @@ export class Grants {
   /** @internal The one source of tokens of a grant in this process. @throws {AuthError} when there is no such grant. */
   async source(reference: GrantReference): Promise<{ key: string; source: TokenSource }> {
     const key = await this.key(reference);
+    return { key, source: await this.sourceOf(key, () => this.rotationOf(key, reference)) };
+  }
+
+  /** @internal The one source of tokens of a record in this process: of a grant, or of a delegation with tokens of its own. */
+  async sourceOf(key: string, rotation: () => Promise<RotationContext>): Promise<TokenSource> {
     const known = this.#sources.get(key);
-    if (known !== undefined) return { key, source: known };
-    const source = new TokenSource(await this.rotationOf(key, reference));
+    if (known !== undefined) return known;
+    const source = new TokenSource(await rotation());
     if ((await source.record()) === undefined)
       throw new AuthError('reauthorization_required', { reason: 'no_grant' });
     const raced = this.#sources.get(key);
-    if (raced !== undefined) return { key, source: raced };
+    if (raced !== undefined) return raced;
     this.#sources.set(key, source);
-    return { key, source };
+    return source;
+  }
+
+  /** @internal There will be no more tokens of this record. */
+  forget(key: string): void {
+    this.#sources.delete(key);
   }
 
   /** @internal What the rotation of one grant works with. */

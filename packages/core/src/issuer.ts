@@ -38,6 +38,13 @@ export type TokenOutcome =
       readonly error: string;
       readonly cause?: unknown;
     }
+  /** The issuer refused an exchange, and nothing was used up: only of {@link Issuer.exchange}. */
+  | {
+      readonly outcome: 'refused';
+      readonly kind: 'issuer_refused' | 'step_up_required';
+      readonly error: string;
+      readonly cause?: unknown;
+    }
   /** Time-out, dropped connection, 5xx, a refusal after which some issuers have consumed the token: nobody can tell. */
   | {
       readonly outcome: 'unknown';
@@ -60,6 +67,27 @@ export interface RefreshRequest {
   readonly onResponse: (body: string) => Promise<void>;
 }
 
+/** A token that is presented with the name of its type (RFC 8693 section 3). */
+export interface TypedToken {
+  readonly token: Secret;
+  readonly type: string;
+}
+
+/** A token exchange (RFC 8693 section 2.1). */
+export interface ExchangeRequest {
+  /** Speaks for whom the new token is about. */
+  readonly subject: TypedToken;
+  /** Speaks for who acts; absent: the client that asks. */
+  readonly actor?: TypedToken;
+  readonly scopes: readonly string[];
+  /** What the new token is for, by resource indicator (RFC 8707) or by the issuer's own name for it. */
+  readonly target: { readonly resource: string } | { readonly audience: string };
+  /** The issuer's own parameters, e.g. for a lifetime. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** As in {@link RefreshRequest}. */
+  readonly beforeSend: () => void;
+}
+
 /** An authorization server as the runtime uses it. Methods never throw for what the server or the network does. */
 export interface Issuer {
   /** Presents the refresh token once. Never retries, and no caller can abort it. */
@@ -69,10 +97,15 @@ export interface Issuer {
     readonly scopes?: readonly string[];
     readonly resource?: string;
   }): Promise<TokenOutcome>;
+  /** Exchanges a token for a narrower one (RFC 8693). Uses nothing up, whatever comes of it. */
+  exchange(request: ExchangeRequest): Promise<TokenOutcome>;
   /** Introspects a refresh token (RFC 7662): whether it is untouched. Has no side effect at the issuer. */
   probe(refreshToken: Secret): Promise<'active' | 'inactive' | 'unknown'>;
-  /** RFC 7009. `revoked` also for a token the issuer no longer knows. */
-  revoke(token: Secret, kind: 'access_token' | 'refresh_token'): Promise<'revoked' | 'failed'>;
+  /** RFC 7009. `revoked` also for a token the issuer no longer knows; `unsupported` when it revokes no such token. */
+  revoke(
+    token: Secret,
+    kind: 'access_token' | 'refresh_token',
+  ): Promise<'revoked' | 'failed' | 'unsupported'>;
   /** Starts the authorization code flow: code + PKCE (RFC 7636). */
   authorizationUrl(request: {
     readonly redirectUri: string;

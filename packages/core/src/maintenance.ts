@@ -1,4 +1,5 @@
 import type { DelegationRecord } from './delegation.ts';
+import { withdrawDelegation, withdrawDelegations } from './delegation-withdrawal.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import type { Pauses } from './pauses.ts';
@@ -63,12 +64,16 @@ export async function maintain(
   });
 
   let delegationsEnded = 0;
-  await eachDue<DelegationRecord>('delegation', async ({ id, taskId }) => {
+  await eachDue<DelegationRecord>('delegation', async ({ id, taskId, status }) => {
+    if (status === 'live') return withdrawDelegation(runtime, tasks, id);
     const task = await tasks.load(taskId);
     if (task === undefined) return;
     const end = await endDelegation(runtime, tasks, task.current.value, id);
     if (end.status !== 'revoking') delegationsEnded += 1;
   });
+
+  for await (const { key } of records.list({ kind: 'subject', dueBefore: clock.now() }))
+    await withdrawFrom(runtime, tasks, key).catch((error: unknown) => failures.push(error));
 
   // Sign-ins that nobody came back from. What they hold is of no use any more.
   for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
@@ -89,4 +94,14 @@ export async function maintain(
       `maintenance: ${failures.length} things could not be done and stay due`,
     );
   return { tasksExpired, pausesExpired, delegationsEnded, revalidated, pairsAdopted };
+}
+
+/** What a revoked person's tasks work with is revoked once; what fails then is due by itself. */
+async function withdrawFrom(runtime: Runtime, tasks: Tasks, key: string): Promise<void> {
+  const { records } = runtime;
+  const found = await records.get(key);
+  if (found?.index.subject === undefined) return;
+  await withdrawDelegations(runtime, tasks, found.index.subject);
+  const { dueAt: _done, ...index } = found.index;
+  await records.swap(key, found.version, found.value, index);
 }

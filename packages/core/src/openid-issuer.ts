@@ -24,6 +24,11 @@ import { parseTokenResponse } from './token-response.ts';
 
 export type { OpenidIssuerOptions } from './openid-issuer-options.ts';
 
+const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** RFC 8693 section 3. */
+export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+
 /** A token request in the making. */
 interface TokenRequest {
   readonly grantType: string;
@@ -127,6 +132,27 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
     },
 
+    async exchange({ subject, actor, scopes, target, parameters, beforeSend }) {
+      const outcome = await requestTokens({
+        grantType: tokenExchangeGrant,
+        parameters: {
+          ...parameters,
+          subject_token: subject.token.reveal(),
+          subject_token_type: subject.type,
+          ...(actor === undefined
+            ? {}
+            : { actor_token: actor.token.reveal(), actor_token_type: actor.type }),
+          requested_token_type: accessTokenType,
+          scope: scopes.join(' '),
+          ...target,
+        },
+        hooks: { beforeSend },
+        // A response that fails validation is asked for again: nothing was used up.
+        salvage: false,
+      });
+      return withoutDoubt(outcome);
+    },
+
     async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, nonce }) {
       if (state === '')
         throw new ConfigurationError('code exchange: state: expected the state that was sent', [
@@ -184,15 +210,24 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
         await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: kind });
         return 'revoked';
       } catch (error) {
-        // Some issuers say so of a token they no longer know, instead of 200 (RFC 7009 section 2.2).
         const failure = describeFailure(error, { body: progress.body });
-        const unknownToken = failure.status === 400 && failure.error === 'invalid_token';
-        return unknownToken ? 'revoked' : 'failed';
+        if (failure.status !== 400) return 'failed';
+        // Some issuers say so of a token they no longer know, instead of 200 (RFC 7009 section 2.2).
+        if (failure.error === 'invalid_token') return 'revoked';
+        return failure.error === 'unsupported_token_type' ? 'unsupported' : 'failed';
       }
     },
 
     parse: parseTokenResponse,
   };
+}
+
+/** What leaves a doubt about a refresh token leaves none about an exchange: the issuer has answered no. */
+function withoutDoubt(outcome: TokenOutcome): TokenOutcome {
+  const { outcome: what } = outcome;
+  if (what !== 'rejected' && (what !== 'unknown' || outcome.kind !== 'bad_request')) return outcome;
+  const kind = outcome.kind === 'step_up_required' ? 'step_up_required' : 'issuer_refused';
+  return { outcome: 'refused', kind, error: outcome.error, cause: outcome.cause };
 }
 
 function narrowing(

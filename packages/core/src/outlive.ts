@@ -4,6 +4,7 @@ import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
+import { withdrawDelegations } from './delegation-withdrawal.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
@@ -15,7 +16,7 @@ import { Pauses } from './pauses.ts';
 import type { Principal } from './principal.ts';
 import type { Resource } from './resource.ts';
 import { type Resumption, resumePause } from './resume-pause.ts';
-import { assembleRuntime } from './runtime-assembly.ts';
+import { assembleRuntime, backgroundOf } from './runtime-assembly.ts';
 import { type StartTask, startTask } from './start-task.ts';
 import { reportUserState, type UserStateReport } from './subject-state.ts';
 import { Task } from './task.ts';
@@ -88,6 +89,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   checkConfiguration(options);
   const runtime = assembleRuntime(options, {
     taskChanged: (id) => tasks.distrust(id),
+    principalRevoked: withdrawInBackground,
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
@@ -95,10 +97,20 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
+  const withdrawals = new Set<Promise<void>>();
+  const background = backgroundOf(options);
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
     return new Task({ ...context, authority, cell });
+  }
+
+  /** What fails is due by itself, or is asked again by whoever learns of the revocation next. */
+  function withdrawInBackground(subject: string): void {
+    const withdrawal = withdrawDelegations(runtime, tasks, subject).catch(() => undefined);
+    withdrawals.add(withdrawal);
+    void withdrawal.finally(() => withdrawals.delete(withdrawal));
+    background(withdrawal);
   }
 
   /** Answers what stops it, and resolves when a round under way has ended. */
@@ -131,7 +143,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
       inTime(clock, Math.max(0, leftMs), work, () => undefined);
     await within(closeAtMs - clock.monotonicMs(), () =>
-      Promise.all([stopMaintaining(), grants.close()]),
+      Promise.all([stopMaintaining(), grants.close(), ...withdrawals]),
     );
     feed.close();
     const unfinished = await grants.unfinished();
@@ -155,7 +167,10 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     waitingPauses: () => pauses.waiting(),
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
-    reportUserState: (principal, report) => reportUserState(runtime, principal, report),
+    async reportUserState(principal, report) {
+      const subject = await reportUserState(runtime, principal, report);
+      if (report.state === 'revoked') withdrawInBackground(subject);
+    },
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
     maintain: () => maintain(runtime, tasks, pauses, ownJournal),

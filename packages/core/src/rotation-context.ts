@@ -1,8 +1,8 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { GrantReference } from './grant-import.ts';
-import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
-import type { Issuer, TokenOutcome } from './issuer.ts';
+import type { GrantRecord, RefreshAttempt, SlotSpec } from './grant-record.ts';
+import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Records } from './records.ts';
@@ -49,6 +49,19 @@ export interface RotationContext {
   readonly gate: (moment: GateMoment, options?: { readonly afresh: true }) => Promise<Verdict>;
   /** Whether the runtime is closed: its store may be next, so nothing is presented any more. */
   readonly closed: () => boolean;
+  /** Fetches, before a claim, what the request will need. @throws {AuthError} when it is not to be had. */
+  readonly prepare?: () => Promise<void>;
+  /** Asks for the token of an exchanged record, instead of presenting a refresh token. */
+  readonly exchange?: (request: {
+    readonly slot: SlotSpec;
+    readonly beforeSend: () => void;
+  }) => Promise<TokenOutcome>;
+  /** Told of tokens that came too late to be stored: nobody else will ever know of them. */
+  readonly orphaned?: (
+    attempt: RefreshAttempt,
+    tokens: TokenSet,
+    issuedAt: number,
+  ) => Promise<void>;
   readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
 }
 

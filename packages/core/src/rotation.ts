@@ -91,6 +91,10 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
     ...(scopes === undefined ? {} : { scopes }),
     ...(resource === undefined ? {} : { resource }),
   };
+  if (context.exchange !== undefined) {
+    const outcome = await context.exchange({ slot: attempt.slot, beforeSend });
+    return { outcome, issuedAt };
+  }
   if (record.kind === 'clientCredentials') {
     const outcome = await issuer.clientCredentials(narrowing);
     return { outcome, issuedAt };

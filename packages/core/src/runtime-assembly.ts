@@ -1,3 +1,4 @@
+import { actorOfTheApp, clientAsActor } from './actor-token.ts';
 import { createAudit, subjectStream } from './audit.ts';
 import { systemClock } from './clock.ts';
 import type {
@@ -36,7 +37,11 @@ const hourMs = 3_600_000;
 /** Makes the parts of the runtime from a configuration that was checked, and joins them. */
 export function assembleRuntime(
   options: OutliveOptions,
-  hears: { readonly taskChanged: (taskId: string) => void },
+  hears: {
+    readonly taskChanged: (taskId: string) => void;
+    /** By the keyed hash of the principal. What it does to the work of others is its own affair. */
+    readonly principalRevoked: (subject: string) => void;
+  },
 ): Runtime {
   const { store, journal, keys } = options;
   if (keys === undefined && store.ephemeral !== true)
@@ -78,6 +83,7 @@ export function assembleRuntime(
               reason: `${verdict.source}; before: ${before.state}`,
             }),
           );
+          if (verdict.state === 'revoked') hears.principalRevoked(id);
           return denied ? feed.publish({ kind: 'subject', id }) : undefined;
         })
         .catch(ignoreUnpublished);
@@ -136,7 +142,8 @@ export function assembleRuntime(
   return runtime;
 }
 
-function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => void {
+/** Hands work that goes on to the platform's `waitUntil`, where the app gave one. */
+export function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => void {
   return (work) => {
     try {
       waitUntil?.(work);
@@ -157,23 +164,28 @@ function assembleProvider(
 ): Provider {
   const { clientSecret, profile, metadata, fetch, clientAuthentication } = configuration;
   const secret = typeof clientSecret === 'string' ? new Secret(clientSecret) : clientSecret;
+  const issuer = createOpenidIssuer({
+    issuer: configuration.issuer,
+    clientId: configuration.clientId,
+    ...(secret === undefined ? {} : { clientSecret: secret }),
+    ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
+    requestTimeoutMs: times.requestTimeoutMs,
+    ...(metadata === undefined ? {} : { metadata: { issuer: configuration.issuer, ...metadata } }),
+    ...(fetch === undefined ? {} : { fetch }),
+    clock,
+  });
+  const { actor, lifetimeParameter, parameters = {} } = configuration.exchange ?? {};
   return {
     name,
     issuerUrl: configuration.issuer,
-    issuer: createOpenidIssuer({
-      issuer: configuration.issuer,
-      clientId: configuration.clientId,
-      ...(secret === undefined ? {} : { clientSecret: secret }),
-      ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
-      requestTimeoutMs: times.requestTimeoutMs,
-      ...(metadata === undefined
-        ? {}
-        : { metadata: { issuer: configuration.issuer, ...metadata } }),
-      ...(fetch === undefined ? {} : { fetch }),
-      clock,
-    }),
+    issuer,
     profile: { ...strictIssuer, ...profile } satisfies IssuerProfile,
     delegation: configuration.delegation ?? 'shared',
+    exchange: { lifetimeParameter, parameters },
+    actor:
+      actor === 'clientCredentials'
+        ? clientAsActor({ issuer, clock, defaultLifetimeMs: times.defaultLifetimeMs })
+        : actor && actorOfTheApp(actor),
     resourceIndicators: configuration.resourceIndicators ?? false,
     redirectUri: configuration.redirectUri,
   };
@@ -184,7 +196,7 @@ function assembleResource(
   configuration: ResourceConfiguration,
   providers: ReadonlyMap<string, Provider>,
 ): ProtectedResource {
-  const { provider, baseUrl, scopes, allowedOrigins, indicator } = configuration;
+  const { provider, baseUrl, scopes, allowedOrigins, indicator, audience } = configuration;
   const takesIndicators = providers.get(provider)?.resourceIndicators === true;
   return {
     name,
@@ -192,6 +204,7 @@ function assembleResource(
     scopes,
     location: locateResource({ name, baseUrl, allowedOrigins }),
     indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+    target: audience === undefined ? { resource: indicator ?? baseUrl } : { audience },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ActorTokens } from './actor-token.ts';
 import type { Audit } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
@@ -5,7 +6,7 @@ import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
 import type { Grants } from './grants.ts';
 import type { Installation } from './installation.ts';
-import type { Issuer } from './issuer.ts';
+import type { ExchangeRequest, Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { KeyedHash } from './keyed-hash.ts';
@@ -23,6 +24,13 @@ export interface Provider {
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
   readonly delegation: DelegationStrategyName;
+  /** How tokens are exchanged, beyond RFC 8693. */
+  readonly exchange: {
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly lifetimeParameter: string | undefined;
+  };
+  /** Absent: the client that exchanges is the actor. */
+  readonly actor: ActorTokens | undefined;
   /** Whether token requests name the resource (RFC 8707). */
   readonly resourceIndicators: boolean;
   readonly redirectUri: string | undefined;
@@ -36,6 +44,8 @@ export interface ProtectedResource {
   readonly location: ResourceLocation;
   /** Resource indicator (RFC 8707); absent where the provider takes none. */
   readonly indicator: string | undefined;
+  /** What an exchanged token is asked for. */
+  readonly target: ExchangeRequest['target'];
 }
 
 /** Says who `by` is. Answers the authenticated person, or `undefined` to refuse. */

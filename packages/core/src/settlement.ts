@@ -7,6 +7,8 @@ import {
   deferred,
   type GrantRecord,
   settled,
+  withoutStray,
+  withStray,
 } from './grant-record.ts';
 import type { TokenOutcome } from './issuer.ts';
 import { eraseFromJournal } from './journaling.ts';
@@ -66,13 +68,16 @@ async function write(
       const alone = context.profile.accessTokenAfterRotation === 'revoked';
       const bearer = outcome.tokens.tokenType === 'bearer';
       const next = (record: GrantRecord): GrantRecord => {
-        const base = alone ? { ...record, slots: {} } : record;
+        const base = withoutStray(alone ? { ...record, slots: {} } : record, attempt.id);
         const moved = settled(base, attempt.slot, outcome.tokens, timing);
         // The pair is good and kept, but the token is bound to a key: asking again soon would bring the same.
         return bearer ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
       };
       const stored = await persist(context, claim, next, { late: true });
-      if (stored === undefined) return undefined;
+      if (stored === undefined) {
+        await context.orphaned?.(attempt, outcome.tokens, sent.issuedAt);
+        return undefined;
+      }
       await eraseFromJournal(context, attempt.id);
       context.audit({
         type: 'token-refreshed',
@@ -91,6 +96,10 @@ async function write(
       if (outcome.kind === 'misconfigured')
         throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
       return undefined;
+    case 'refused':
+      await spareWhoWasStopped(context, claim, outcome.error);
+      await defer(context, claim, outcome.kind, outcome.error, context.times.backoffMs[1]);
+      throw new AuthError(outcome.kind, { reason: outcome.error, cause: outcome.cause });
     case 'rejected':
       await spareWhoWasStopped(context, claim, outcome.error);
       await die(context, claim, outcome);
@@ -139,9 +148,10 @@ async function doubt(
 ): Promise<undefined> {
   const { record, attempt } = claim;
   context.audit({ type: 'refresh-in-doubt', attempt: attempt.id, reason: outcome.error });
-  if (record.kind === 'clientCredentials') {
-    // Nothing was consumed: a service principal simply asks again.
-    await defer(context, claim, 'transient', outcome.error, outcome.retryAfterMs);
+  if (record.kind !== 'rotating') {
+    // Nothing was consumed: it is simply asked for again. But what was issued may work until it expires.
+    const lost = { ...claim, record: withStray(record, attempt, strayUntil(context)) };
+    await defer(context, lost, 'transient', outcome.error, outcome.retryAfterMs);
     return undefined;
   }
   if (outcome.kind !== 'bad_request' || record.refreshToken === undefined) return undefined;
@@ -161,6 +171,11 @@ async function doubt(
   if (unused)
     await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
   throw new AuthError('issuer_refused', { reason: outcome.error, cause: outcome.cause });
+}
+
+/** Epoch ms until which a token may work whose response is lost: the request may still be on its way. */
+export function strayUntil({ clock, times, profile }: RotationContext): number {
+  return clock.now() + times.settleMs + profile.longestAccessTokenMs;
 }
 
 /** Back to idle with the same pair: certainly not used. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { delegatedSlot } from './delegation.ts';
+import { type DelegationRecord, delegatedSlot, exchangedDelegation } from './delegation.ts';
 import { recordDelegation } from './delegations.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import type { GrantRecord } from './grant-record.ts';
@@ -88,9 +88,12 @@ export async function startTask(
     const id = randomId();
     const { indicator } = resource;
     const slot = delegatedSlot(provider.delegation, { id, scopes, indicator });
-    await recordDelegation(runtime, {
+    const given: DelegationRecord = {
       id,
       taskId,
+      principal,
+      subject,
+      account,
       provider: provider.name,
       resource: resource.name,
       scopes,
@@ -99,7 +102,12 @@ export async function startTask(
       slot,
       status: 'live',
       attempts: 0,
-    });
+    };
+    const exchanged = provider.delegation === 'tokenExchange';
+    await recordDelegation(
+      runtime,
+      exchanged ? exchangedDelegation(given, runtime.clock.now()) : given,
+    );
     const authority = {
       resource: resource.name,
       scopes,
@@ -186,7 +194,7 @@ function resolve(runtime: Runtime, need: Need): ResolvedNeed {
       ['requirements'],
     );
   // Nothing is not narrower than the grant: a request without scopes asks for all of it (RFC 6749 section 6).
-  if (need.scopes.length === 0 && provider.delegation === 'narrowedRefresh')
+  if (need.scopes.length === 0 && provider.delegation !== 'shared')
     throw new ConfigurationError(
       `startTask: requirements: scopes: expected at least one scope of ${need.name}, since its provider narrows by scope; got none`,
       ['requirements'],

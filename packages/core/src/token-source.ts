@@ -157,11 +157,7 @@ export class TokenSource {
       if (this.#context.closed())
         throw new AuthError('cancelled', { detail: 'the runtime is closed' });
       const { state } = current.value;
-      if (state.status === 'dead')
-        throw new AuthError(
-          state.death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required',
-          { reason: state.death, detail: state.error },
-        );
+      if (state.status === 'dead') throw ended(current.value.kind, state);
 
       let waitMs: number;
       if (state.status === 'idle') {
@@ -169,6 +165,7 @@ export class TokenSource {
         if (waitMs === 0) {
           assertGranted(current.value, slot);
           await mayMint?.();
+          await this.#context.prepare?.();
           const rotated = await rotate(this.#context, current, slot);
           if (typeof rotated !== 'object') continue;
           if (outlived || !isOver(rotated, clock.now())) return this.#remember(rotated, slot);
@@ -286,6 +283,18 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
+}
+
+/** What a record says that has no tokens any more: a delegation ends with its task, a grant can be authorized again. */
+function ended(
+  kind: GrantRecord['kind'],
+  state: GrantRecord['state'] & { status: 'dead' },
+): AuthError {
+  const { death, error } = state;
+  if (kind === 'exchanged') return new AuthError('task_ended', { reason: error });
+  const stepUp = death === 'step_up_required';
+  const code = stepUp ? 'step_up_required' : 'reauthorization_required';
+  return new AuthError(code, { reason: death, detail: error });
 }
 
 /** Callers that want the same share one refresh: what "the same" is. */
