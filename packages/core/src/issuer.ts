@@ -43,6 +43,8 @@ export type TokenOutcome =
       readonly outcome: 'refused';
       readonly kind: 'issuer_refused' | 'step_up_required';
       readonly error: string;
+      /** It did issue a token, which is not one to hand out. */
+      readonly issued?: true;
       readonly cause?: unknown;
     }
   /** Time-out, dropped connection, 5xx, a refusal after which some issuers have consumed the token: nobody can tell. */

@@ -98,7 +98,13 @@ async function write(
       return undefined;
     case 'refused':
       await spareWhoWasStopped(context, claim, outcome.error);
-      await defer(context, claim, outcome.kind, outcome.error, context.times.backoffMs[1]);
+      await defer(
+        context,
+        outcome.issued === true ? lost(context, claim) : claim,
+        outcome.kind,
+        outcome.error,
+        context.times.backoffMs[1],
+      );
       throw new AuthError(outcome.kind, { reason: outcome.error, cause: outcome.cause });
     case 'rejected':
       await spareWhoWasStopped(context, claim, outcome.error);
@@ -150,8 +156,7 @@ async function doubt(
   context.audit({ type: 'refresh-in-doubt', attempt: attempt.id, reason: outcome.error });
   if (record.kind !== 'rotating') {
     // Nothing was consumed: it is simply asked for again. But what was issued may work until it expires.
-    const lost = { ...claim, record: withStray(record, attempt, strayUntil(context)) };
-    await defer(context, lost, 'transient', outcome.error, outcome.retryAfterMs);
+    await defer(context, lost(context, claim), 'transient', outcome.error, outcome.retryAfterMs);
     return undefined;
   }
   if (outcome.kind !== 'bad_request' || record.refreshToken === undefined) return undefined;
@@ -171,6 +176,11 @@ async function doubt(
   if (unused)
     await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
   throw new AuthError('issuer_refused', { reason: outcome.error, cause: outcome.cause });
+}
+
+/** A claim whose token may be out there, in nobody's hands. */
+function lost(context: RotationContext, claim: Claim): Claim {
+  return { ...claim, record: withStray(claim.record, claim.attempt, strayUntil(context)) };
 }
 
 /** Epoch ms until which a token may work whose response is lost: the request may still be on its way. */

@@ -93,7 +93,7 @@ export class TokenExchange {
     const { tokens } = outcome;
     const isWider = tokens.scopes?.some((scope) => !scopes.includes(scope)) === true;
     return isWider
-      ? { outcome: 'refused', kind: 'issuer_refused', error: 'scopes_widened' }
+      ? { outcome: 'refused', kind: 'issuer_refused', error: 'scopes_widened', issued: true }
       : outcome;
   }
 }

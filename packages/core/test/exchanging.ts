@@ -1,4 +1,5 @@
 import type { TestIssuerOptions } from '@outlive/testing';
+import { expect, vi } from 'vitest';
 import type { DelegationRecord } from '../src/delegation.ts';
 import type { AccessTokenSlot, ProviderConfiguration, Task } from '../src/index.ts';
 import { createRecords } from '../src/records.ts';
@@ -51,6 +52,15 @@ export function apiOf(world: World) {
 /** What the API learns of a token. */
 export function factsOf(world: World, token: AccessTokenSlot) {
   return world.issuer.accessToken(token.accessToken.reveal());
+}
+
+/** Lets time pass until somebody has recovered what `waiting` waits for. Its process must be patient. */
+export async function recovered<T>(world: World, waiting: Promise<T>): Promise<T> {
+  await vi.waitFor(async () => {
+    world.clock.skip(60_001);
+    expect(await Promise.race([waiting, undefined])).toBeDefined();
+  });
+  return waiting;
 }
 
 /** The records of delegations in the store. */
