@@ -68,6 +68,7 @@ const provider = z
     profile: profile.optional(),
     delegation: z.enum(['shared', 'narrowedRefresh', 'tokenExchange']).optional(),
     exchange: exchange.optional(),
+    dpop: z.boolean().optional(),
     resourceIndicators: z.boolean().optional(),
     redirectUri: z.url('expected an absolute URL').optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),

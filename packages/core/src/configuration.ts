@@ -25,6 +25,8 @@ export interface ProviderConfiguration {
   readonly delegation?: DelegationStrategyName;
   /** With `tokenExchange`: what this issuer wants besides what RFC 8693 says. */
   readonly exchange?: TokenExchangeConfiguration;
+  /** Whether tokens are bound to a key, one for each grant (DPoP, RFC 9449). Default false. */
+  readonly dpop?: boolean;
   /** Whether token requests name the resource (RFC 8707). Default false. */
   readonly resourceIndicators?: boolean;
   /** Where the authorization code comes back to; needed for `connect`. */

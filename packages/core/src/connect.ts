@@ -2,9 +2,10 @@ import * as z from 'zod';
 import { grantStream } from './audit.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import type { GrantReference, ImportGrant } from './grant-import.ts';
-import type { GrantRecord } from './grant-record.ts';
+import { expectedTokenType, type GrantRecord } from './grant-record.ts';
 import type { GrantSummary } from './grants.ts';
 import type { TokenSet } from './issuer.ts';
+import { drawProofKey } from './proof-key.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';
 import { type Provider, type Runtime, stamped } from './runtime.ts';
@@ -47,6 +48,8 @@ interface ConnectionRecord {
   readonly reference: GrantReference;
   readonly redirectUri: string;
   readonly codeVerifier: Secret;
+  /** The key that the code and the tokens are bound to. */
+  readonly proofKey: Secret | undefined;
   readonly nonce: string | undefined;
   readonly session: string;
   readonly indicators: readonly string[];
@@ -104,6 +107,7 @@ export class Connect {
     const state = randomId();
     const nonce = options.scopes.includes('openid') ? randomId() : undefined;
     const codeVerifier = new Secret(`${randomId()}${randomId()}`);
+    const proofKey = provider.bindsTokens ? await drawProofKey() : undefined;
     const indicators = (options.resources ?? []).map((name) => this.#indicator(provider, name));
     const { principal, account } = options;
     const record: ConnectionRecord = {
@@ -114,6 +118,7 @@ export class Connect {
       },
       redirectUri,
       codeVerifier,
+      proofKey,
       nonce,
       session: await this.#sessionHash(options.session),
       indicators,
@@ -127,6 +132,7 @@ export class Connect {
       scopes,
       state,
       codeVerifier,
+      proofKey,
       ...(indicators.length === 0 ? {} : { resources: indicators }),
       ...(nonce === undefined ? {} : { nonce }),
       ...(loginHint === undefined ? {} : { loginHint }),
@@ -167,6 +173,7 @@ export class Connect {
       redirectUri: connection.redirectUri,
       state,
       codeVerifier: connection.codeVerifier,
+      proofKey: connection.proofKey,
       ...(connection.nonce === undefined ? {} : { nonce: connection.nonce }),
     });
     switch (outcome.outcome) {
@@ -196,12 +203,13 @@ export class Connect {
     issuedAt: number,
   ): Promise<ConnectionResult> {
     const { grants, records } = this.#runtime;
-    if (tokens.tokenType !== 'bearer')
+    const { reference, proofKey } = connection;
+    const expected = expectedTokenType(proofKey);
+    if (tokens.tokenType !== expected)
       throw new AuthError('misconfigured', {
         reason: 'token_type',
-        detail: `expected "bearer"; the issuer sent "${tokens.tokenType}"`,
+        detail: `expected "${expected}"; the issuer sent "${tokens.tokenType}"`,
       });
-    const { reference } = connection;
     const before = await records.get<GrantRecord>(await grants.key(reference));
     const known = before?.value.issuerSubject;
     if (known !== undefined && tokens.subject !== known)
@@ -210,6 +218,7 @@ export class Connect {
       ...reference,
       tokens: {
         access_token: tokens.accessToken.reveal(),
+        token_type: tokens.tokenType,
         ...(tokens.refreshToken === undefined
           ? {}
           : { refresh_token: tokens.refreshToken.reveal() }),
@@ -218,6 +227,7 @@ export class Connect {
       },
       ...(connection.indicators.length === 0 ? {} : { resources: connection.indicators }),
       ...(tokens.subject === undefined ? {} : { issuerSubject: tokens.subject }),
+      ...(proofKey === undefined ? {} : { proofKey: JSON.parse(proofKey.reveal()) }),
       issuedAt,
       replace: true,
     };

@@ -86,6 +86,8 @@ async function exchangeContext(
     ...rotation,
     key: delegationKey(id),
     unstored: new Set(),
+    // Bound to the key of the token they are exchanged for.
+    bindsTokens: false,
     // A response that is lost is asked for again.
     journal: undefined,
     profile: { ...rotation.profile, rotation: 'none', accessTokenAfterRotation: 'valid' },

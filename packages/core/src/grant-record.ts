@@ -18,7 +18,10 @@ export interface SlotSpec {
 /** An access token and when to stop using it. */
 export interface AccessTokenSlot {
   readonly accessToken: Secret;
+  /** `bearer`, or `dpop` with a `proofKey`. */
   readonly tokenType: string;
+  /** The key that each request with the token has to prove (RFC 9449), as a private JWK. */
+  readonly proofKey?: Secret;
   /** The generation of the grant that minted it. */
   readonly generation: number;
   readonly scopes?: readonly string[];
@@ -118,6 +121,8 @@ export interface GrantRecord {
   /** Subject at the issuer (`sub` of the ID token), where one was seen. */
   readonly issuerSubject?: string;
   readonly refreshToken?: Secret;
+  /** The key that the tokens are bound to (RFC 9449), as a private JWK. Drawn once, and stored before its first use. */
+  readonly proofKey?: Secret;
   /** Number of the token pair: 0 as granted, then one more with each rotation. */
   readonly generation: number;
   readonly slots: Readonly<Record<string, AccessTokenSlot>>;
@@ -129,9 +134,17 @@ export interface GrantRecord {
   readonly state: GrantState;
 }
 
-/** idle → refreshing. */
-export function claimed(record: GrantRecord, attempt: RefreshAttempt): GrantRecord {
-  return { ...record, state: { status: 'refreshing', attempt } };
+/** idle → refreshing. A key for what will be issued is stored with the claim. */
+export function claimed(
+  record: GrantRecord,
+  attempt: RefreshAttempt,
+  proofKey?: Secret,
+): GrantRecord {
+  return {
+    ...record,
+    ...(proofKey === undefined ? {} : { proofKey }),
+    state: { status: 'refreshing', attempt },
+  };
 }
 
 /** refreshing | recovering → recovering, under a new attempt that knows its predecessors. */
@@ -187,6 +200,9 @@ export function settled(
   const generation = record.generation + 1;
   const live = Object.entries(record.slots).filter(([, other]) => other.expiresAt > timing.now);
   const refreshToken = tokens.refreshToken ?? record.refreshToken;
+  // The pair that was found in a journal does not say which key it is bound to.
+  const { proofKey = record.proofKey } = tokens;
+  const bound = proofKey === undefined ? tokens : { ...tokens, proofKey };
   return {
     ...record,
     ...(refreshToken === undefined ? {} : { refreshToken }),
@@ -194,13 +210,26 @@ export function settled(
     generation,
     slots: {
       ...Object.fromEntries(live),
-      // The pair is kept whatever its type, but a token that is bound to a key is nothing to hand out.
-      ...(tokens.tokenType === 'bearer'
-        ? { [slot.key]: accessTokenSlot(tokens, generation, slot.scopes, timing) }
+      // The pair is kept whatever its type, but not every token is one to hand out.
+      ...(isPresentable(bound)
+        ? { [slot.key]: accessTokenSlot(bound, generation, slot.scopes, timing) }
         : {}),
     },
     state: { status: 'idle' },
   };
+}
+
+/** Whether requests can be made with a token: one that is bound to the key that there is, or to none where there is none. */
+export function isPresentable({
+  tokenType,
+  proofKey,
+}: Pick<TokenSet, 'tokenType' | 'proofKey'>): boolean {
+  return tokenType === expectedTokenType(proofKey);
+}
+
+/** The type that a token must have. A token that should be bound to a key and is not is a theft waiting to happen. */
+export function expectedTokenType(proofKey: Secret | undefined): 'bearer' | 'dpop' {
+  return proofKey === undefined ? 'bearer' : 'dpop';
 }
 
 /** A task's earlier token goes on working until it expires, and so does one whose response was lost. */
@@ -272,6 +301,7 @@ export function accessTokenSlot(
   return {
     accessToken: tokens.accessToken,
     tokenType: tokens.tokenType,
+    ...(tokens.proofKey === undefined ? {} : { proofKey: tokens.proofKey }),
     generation,
     ...(scopes === undefined ? {} : { scopes }),
     issuedAt: timing.issuedAt,

@@ -7,6 +7,8 @@ export interface TokenSet {
   readonly refreshToken?: Secret;
   /** Lower case: `bearer`, `dpop`. */
   readonly tokenType: string;
+  /** The key that the access token is bound to (RFC 9449), as a private JWK. */
+  readonly proofKey?: Secret;
   /** Lifetime in ms as the issuer said it; absent when it said nothing. */
   readonly expiresInMs?: number;
   /** Absent when the issuer did not say: then what was asked for was granted. */
@@ -63,6 +65,8 @@ export interface RefreshRequest {
   readonly scopes?: readonly string[];
   /** RFC 8707 resource indicator. */
   readonly resource?: string;
+  /** Binds the access token, and a public client's refresh token, to this key (RFC 9449 section 5). */
+  readonly proofKey?: Secret | undefined;
   /** Runs at the last moment before the request leaves; a throw abandons it, and nothing is sent. */
   readonly beforeSend: () => void;
   /** Receives the raw body of a 200 response before anything validates it. Awaited. */
@@ -87,6 +91,8 @@ export interface ExchangeRequest {
   /** The issuer's own parameters, e.g. for a lifetime. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** As in {@link RefreshRequest}. */
+  readonly proofKey?: Secret | undefined;
+  /** As in {@link RefreshRequest}. */
   readonly beforeSend: () => void;
 }
 
@@ -98,6 +104,7 @@ export interface Issuer {
   clientCredentials(request: {
     readonly scopes?: readonly string[];
     readonly resource?: string;
+    readonly proofKey?: Secret | undefined;
   }): Promise<TokenOutcome>;
   /** Exchanges a token for a narrower one (RFC 8693). Uses nothing up, whatever comes of it. */
   exchange(request: ExchangeRequest): Promise<TokenOutcome>;
@@ -115,6 +122,8 @@ export interface Issuer {
     readonly resources?: readonly string[];
     readonly state: string;
     readonly codeVerifier: Secret;
+    /** Binds the code to this key, too (RFC 9449 section 10). */
+    readonly proofKey?: Secret | undefined;
     readonly nonce?: string;
     readonly loginHint?: string;
     readonly parameters?: Readonly<Record<string, string>>;
@@ -125,6 +134,7 @@ export interface Issuer {
     readonly redirectUri: string;
     readonly state: string;
     readonly codeVerifier: Secret;
+    readonly proofKey?: Secret | undefined;
     readonly nonce?: string;
   }): Promise<TokenOutcome>;
   /** Reads tokens out of a raw token response that was journaled before a crash. */

@@ -1,12 +1,13 @@
 import * as oidc from 'openid-client';
 import { buildAuthorizationUrl, readCallback } from './authorization-code.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
-import type { Issuer, TokenOutcome } from './issuer.ts';
+import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import {
   createMetadataSource,
   type MetadataFailure,
   type MetadataResult,
 } from './issuer-metadata.ts';
+import { createIssuerProofs } from './issuer-proofs.ts';
 import {
   type IssuerTransport,
   type RequestHooks,
@@ -19,6 +20,7 @@ import {
   type OpenidIssuerOptions,
 } from './openid-issuer-options.ts';
 import { isLoopback } from './protected-transport.ts';
+import type { Secret } from './secret.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
 
@@ -33,6 +35,8 @@ export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 interface TokenRequest {
   readonly grantType: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Binds what is issued to this key. */
+  readonly proofKey: Secret | undefined;
   readonly hooks?: RequestHooks;
   /** Whether a good pair is kept when its response fails validation. */
   readonly salvage: boolean;
@@ -61,6 +65,8 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       ? createMetadataSource(issuerUrl, transport)
       : async () => ({ metadata: given });
 
+  const proofs = createIssuerProofs();
+
   /** A configuration of its own for each request: openid-client looks its `fetch` up there. */
   function configure(
     metadata: oidc.ServerMetadata,
@@ -80,15 +86,18 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
     if (source.failure !== undefined) return source.failure;
     const progress: RequestProgress = { sent: false };
     try {
+      const configuration = configure(source.metadata, progress, request.hooks);
+      const { proofKey } = request;
       const response = await oidc.genericGrantRequest(
-        configure(source.metadata, progress, request.hooks),
+        configuration,
         request.grantType,
         request.parameters,
+        proofKey && { DPoP: await proofs(configuration, proofKey) },
       );
       const claims = response.claims();
       const refused = request.refuseIdToken?.(claims);
       if (refused !== undefined) return rejected(refused);
-      const tokens = parseTokenResponse(progress.body ?? '');
+      const tokens = boundTo(proofKey, parseTokenResponse(progress.body ?? ''));
       if (tokens === undefined)
         return { outcome: 'unknown', kind: 'protocol', error: 'unreadable_response' };
       return {
@@ -107,7 +116,7 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
     }
     const context = { body: progress.body, now: transport.clock.now() };
     if (request.salvage && progress.succeeded === true) {
-      const tokens = parseTokenResponse(progress.body ?? '');
+      const tokens = boundTo(request.proofKey, parseTokenResponse(progress.body ?? ''));
       if (tokens !== undefined)
         return { outcome: 'granted', tokens, salvaged: describeFailure(error, context).error };
     }
@@ -115,8 +124,9 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
   }
 
   return {
-    refresh({ refreshToken, scopes, resource, beforeSend, onResponse }) {
+    refresh({ refreshToken, scopes, resource, proofKey, beforeSend, onResponse }) {
       return requestTokens({
+        proofKey,
         grantType: 'refresh_token',
         parameters: { refresh_token: refreshToken.reveal(), ...narrowing(scopes, resource) },
         hooks: { beforeSend, onResponse },
@@ -124,16 +134,18 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
     },
 
-    clientCredentials({ scopes, resource }) {
+    clientCredentials({ scopes, resource, proofKey }) {
       return requestTokens({
+        proofKey,
         grantType: 'client_credentials',
         parameters: narrowing(scopes, resource),
         salvage: true,
       });
     },
 
-    async exchange({ subject, actor, scopes, target, parameters, beforeSend }) {
+    async exchange({ subject, actor, scopes, target, parameters, proofKey, beforeSend }) {
       const outcome = await requestTokens({
+        proofKey,
         grantType: tokenExchangeGrant,
         parameters: {
           ...parameters,
@@ -153,7 +165,7 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       return withoutDoubt(outcome);
     },
 
-    async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, nonce }) {
+    async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, proofKey, nonce }) {
       if (state === '')
         throw new ConfigurationError('code exchange: state: expected the state that was sent', [
           'state',
@@ -168,6 +180,7 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
       if (callback.refused !== undefined) return rejected(callback.refused);
       return requestTokens({
+        proofKey,
         grantType: 'authorization_code',
         parameters: {
           code: callback.code,
@@ -220,6 +233,10 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
 
     parse: parseTokenResponse,
   };
+}
+
+function boundTo(proofKey: Secret | undefined, tokens: TokenSet | undefined): TokenSet | undefined {
+  return tokens === undefined || proofKey === undefined ? tokens : { ...tokens, proofKey };
 }
 
 /** What leaves a doubt about a refresh token leaves none about an exchange: the issuer has answered no. */

@@ -36,6 +36,8 @@ export interface RotationContext {
   readonly random: () => number;
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
+  /** Whether tokens are bound to a key of the grant's own (RFC 9449). */
+  readonly bindsTokens: boolean;
   readonly journal: Journal | undefined;
   /** Attempts whose response has come to this process, and whose pair the store does not have yet. */
   readonly unstored: Set<string>;

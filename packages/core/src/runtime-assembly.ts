@@ -15,6 +15,7 @@ import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
 import { principalId } from './principal-id.ts';
+import { createProofMaker } from './proof-of-possession.ts';
 import { randomId } from './random-id.ts';
 import { createRecords } from './records.ts';
 import { locateResource } from './resource-location.ts';
@@ -104,6 +105,7 @@ export function assembleRuntime(
       random,
       issuer: provider.issuer,
       profile: provider.profile,
+      bindsTokens: provider.bindsTokens,
       journal,
       times,
       process,
@@ -137,6 +139,7 @@ export function assembleRuntime(
     feed,
     grants,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    proofs: createProofMaker(clock),
     process,
   };
   return runtime;
@@ -186,6 +189,7 @@ function assembleProvider(
       actor === 'clientCredentials'
         ? clientAsActor({ issuer, clock, defaultLifetimeMs: times.defaultLifetimeMs })
         : actor && actorOfTheApp(actor),
+    bindsTokens: configuration.dpop ?? false,
     resourceIndicators: configuration.resourceIndicators ?? false,
     redirectUri: configuration.redirectUri,
   };

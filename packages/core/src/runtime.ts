@@ -11,6 +11,7 @@ import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import type { Approver, Pause } from './pause-record.ts';
+import type { ProofMaker } from './proof-of-possession.ts';
 import type { Records } from './records.ts';
 import type { ResourceLocation } from './resource-location.ts';
 import type { StopFeed } from './stop-feed.ts';
@@ -31,6 +32,8 @@ export interface Provider {
   };
   /** Absent: the client that exchanges is the actor. */
   readonly actor: ActorTokens | undefined;
+  /** Whether tokens are bound to a key of each grant's own (RFC 9449). */
+  readonly bindsTokens: boolean;
   /** Whether token requests name the resource (RFC 8707). */
   readonly resourceIndicators: boolean;
   readonly redirectUri: string | undefined;
@@ -87,6 +90,7 @@ export interface Runtime {
   readonly feed: StopFeed;
   readonly grants: Grants;
   readonly fetch: typeof globalThis.fetch;
+  readonly proofs: ProofMaker;
   /** Id of this process, drawn at start. */
   readonly process: string;
 }

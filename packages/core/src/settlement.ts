@@ -5,6 +5,7 @@ import {
   canAdoptLate,
   dead,
   deferred,
+  expectedTokenType,
   type GrantRecord,
   settled,
   withoutStray,
@@ -66,12 +67,13 @@ async function write(
         jitter: context.random(),
       };
       const alone = context.profile.accessTokenAfterRotation === 'revoked';
-      const bearer = outcome.tokens.tokenType === 'bearer';
+      const { tokenType, proofKey = claim.record.proofKey } = outcome.tokens;
+      const presentable = tokenType === expectedTokenType(proofKey);
       const next = (record: GrantRecord): GrantRecord => {
         const base = withoutStray(alone ? { ...record, slots: {} } : record, attempt.id);
         const moved = settled(base, attempt.slot, outcome.tokens, timing);
-        // The pair is good and kept, but the token is bound to a key: asking again soon would bring the same.
-        return bearer ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
+        // The pair is good and kept, but the token is none to hand out: asking again soon would bring the same.
+        return presentable ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
       };
       const stored = await persist(context, claim, next, { late: true });
       if (stored === undefined) {
@@ -85,10 +87,10 @@ async function write(
         generation: stored.generation,
         ...(outcome.salvaged === undefined ? {} : { reason: `salvaged: ${outcome.salvaged}` }),
       });
-      if (bearer) return stored.slots[attempt.slot.key];
+      if (presentable) return stored.slots[attempt.slot.key];
       throw new AuthError('misconfigured', {
         reason: 'token_type',
-        detail: `expected "bearer"; the issuer sent "${outcome.tokens.tokenType}"`,
+        detail: `expected "${expectedTokenType(proofKey)}"; the issuer sent "${tokenType}"`,
       });
     }
     case 'notSent':

@@ -75,6 +75,8 @@ export class TokenExchange {
       scopes,
       target,
       parameters,
+      // The issuer wants to see that who exchanges a bound token has its key; what comes is bound to the same.
+      proofKey: subject.proofKey,
       beforeSend,
     });
     if (outcome.outcome === 'granted') return this.#unlessWider(outcome, scopes);
