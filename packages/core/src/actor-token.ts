@@ -2,8 +2,8 @@ import type { Clock } from './clock.ts';
 import { AuthError } from './errors.ts';
 import { type AccessTokenSlot, accessTokenSlot, freshness } from './grant-record.ts';
 import type { Issuer, TypedToken } from './issuer.ts';
-import { accessTokenType } from './openid-issuer.ts';
 import { Secret } from './secret.ts';
+import { accessTokenType } from './token-types.ts';
 
 /** For which task a token that names the actor is wanted. */
 export interface ActorRequest {

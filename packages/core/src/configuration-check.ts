@@ -66,7 +66,10 @@ const provider = z
     clientSecret: z.union([text, object('a Secret', 'reveal')]).optional(),
     clientAuthentication: z.enum(['client_secret_basic', 'client_secret_post', 'none']).optional(),
     profile: profile.optional(),
-    delegation: z.enum(['shared', 'narrowedRefresh', 'tokenExchange']).optional(),
+    delegation: z
+      .enum(['shared', 'narrowedRefresh', 'tokenExchange', 'identityAssertion'])
+      .optional(),
+    assertedBy: text.optional(),
     exchange: exchange.optional(),
     dpop: z.boolean().optional(),
     resourceIndicators: z.boolean().optional(),
@@ -92,6 +95,14 @@ const provider = z
     path: ['profile', 'leewayMs'],
     error: 'expected the leeway of the issuer in ms, since rotation is "leeway"',
   })
+  .refine(
+    (value) => (value.assertedBy !== undefined) === (value.delegation === 'identityAssertion'),
+    {
+      path: ['assertedBy'],
+      error:
+        'expected the name of an identity provider with delegation "identityAssertion", and only then',
+    },
+  )
   .refine((value) => value.exchange === undefined || value.delegation === 'tokenExchange', {
     path: ['exchange'],
     error: 'expected none, since delegation is not "tokenExchange"',
@@ -221,6 +232,16 @@ export function checkConfiguration(options: OutliveOptions): void {
           code: 'custom',
           path: ['resources', resourceName, 'provider'],
           message: `expected one of ${Object.keys(value.providers).join(', ') || 'no providers'}`,
+        });
+    const withGrants = Object.keys(value.providers).filter(
+      (one) => value.providers[one]?.assertedBy === undefined,
+    );
+    for (const [providerName, { assertedBy }] of Object.entries(value.providers))
+      if (assertedBy !== undefined && !withGrants.includes(assertedBy))
+        context.addIssue({
+          code: 'custom',
+          path: ['providers', providerName, 'assertedBy'],
+          message: `expected a provider that has grants: ${withGrants.join(', ') || 'there is none'}`,
         });
     for (const [providerName, { profile: behaviour, resourceIndicators }] of Object.entries(
       value.providers,

@@ -23,6 +23,8 @@ export interface ProviderConfiguration {
   readonly profile?: Partial<IssuerProfile>;
   /** Default `shared`. */
   readonly delegation?: DelegationStrategyName;
+  /** With `identityAssertion`: the provider that has the users' grants and says who they are. */
+  readonly assertedBy?: string;
   /** With `tokenExchange`: what this issuer wants besides what RFC 8693 says. */
   readonly exchange?: TokenExchangeConfiguration;
   /** Whether tokens are bound to a key, one for each grant (DPoP, RFC 9449). Default false. */

@@ -1,4 +1,4 @@
-import { type DelegationRecord, isExchanged } from './delegation.ts';
+import { type DelegationRecord, isExchange, isExchanged } from './delegation.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Runtime } from './runtime.ts';
@@ -65,7 +65,7 @@ function remaining(status: 'revoking' | 'lapsing', until: readonly number[]): Re
 /** Whether revoking a token of this delegation ends that token and nothing that others work with. */
 function endsNothingElse({ strategy }: DelegationRecord, profile: IssuerProfile): boolean {
   if (strategy === 'shared') return false;
-  if (strategy === 'tokenExchange' && profile.exchangedTokenGrant === 'own') return true;
+  if (isExchange(strategy) && profile.exchangedTokenGrant === 'own') return true;
   return profile.accessTokenRevocation === 'token';
 }
 

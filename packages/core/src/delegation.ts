@@ -9,8 +9,14 @@ import type { RecordIndex } from './store.ts';
  * - `shared`: the grant's own token; scopes and deadline are enforced by the runtime.
  * - `narrowedRefresh`: an access token of its own with fewer scopes (RFC 6749 section 6, RFC 8707).
  * - `tokenExchange`: a token of its own that names who acts (RFC 8693), exchanged for the grant's.
+ * - `identityAssertion`: a token of its own at another issuer, which takes the identity provider's word for who the
+ *   user is (ID-JAG, draft-ietf-oauth-identity-assertion-authz-grant).
  */
-export type DelegationStrategyName = 'shared' | 'narrowedRefresh' | 'tokenExchange';
+export type DelegationStrategyName =
+  | 'shared'
+  | 'narrowedRefresh'
+  | 'tokenExchange'
+  | 'identityAssertion';
 
 /** The authority of one task at one resource. A record of its own: it outlives the process that made it. */
 export interface DelegationRecord {
@@ -46,20 +52,23 @@ export interface DelegationRecord {
  */
 export interface ExchangedDelegation extends DelegationRecord, GrantRecord {
   readonly kind: 'exchanged';
-  readonly strategy: 'tokenExchange';
   readonly scopes: readonly string[];
 }
 
 /** Whether a delegation's tokens are in its own record, and not in that of the grant. */
 export function isExchanged(record: DelegationRecord): record is ExchangedDelegation {
-  return record.strategy === 'tokenExchange';
+  return isExchange(record.strategy);
+}
+
+/** Whether tokens of this strategy are exchanged for, and not refreshed. */
+export function isExchange(strategy: DelegationStrategyName): boolean {
+  return strategy === 'tokenExchange' || strategy === 'identityAssertion';
 }
 
 /** What a delegation needs besides, to have tokens of its own. Nothing is minted yet. */
 export function exchangedDelegation(record: DelegationRecord, now: number): ExchangedDelegation {
   return {
     ...record,
-    strategy: 'tokenExchange',
     kind: 'exchanged',
     generation: 0,
     slots: {},

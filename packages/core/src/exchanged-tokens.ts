@@ -36,7 +36,7 @@ export async function exchangedTokens(
   if (found === undefined || !isExchanged(found.value))
     throw new AuthError('misconfigured', {
       reason: 'delegation',
-      detail: `the task was not started with the delegation "tokenExchange"`,
+      detail: 'the task was started when its provider had another kind of delegation',
     });
   const delegation = found.value;
   const source = await runtime.grants.sourceOf(key, () =>
@@ -59,11 +59,15 @@ async function exchangeContext(
       reason: 'delegation',
       detail: `no provider ${delegation.provider} with a resource ${delegation.resource} is configured`,
     });
-  const reference = { provider: provider.name, principal, account };
+  const grantedBy = providers.get(provider.grantedBy) ?? provider;
+  const isAsserted = delegation.strategy === 'identityAssertion';
+  const reference = { provider: grantedBy.name, principal, account };
   const { source: grant } = await grants.source(reference);
   const rotation = await grants.rotationOf(grantKey, reference);
   const grantName = await grants.auditName(grantKey);
   const { lifetimeParameter, parameters } = provider.exchange;
+  // The grant is for whatever the identity provider protects; the resource is somebody else's.
+  const subjectSlot = sharedSlot(isAsserted ? undefined : resource.indicator);
   const task = async (): Promise<TaskRecord> => {
     const cell = await tasks.load(taskId);
     if (cell === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
@@ -71,10 +75,11 @@ async function exchangeContext(
   };
   const { actor } = provider;
   const exchange = new TokenExchange({
-    issuer: provider.issuer,
+    issuer: grantedBy.issuer,
     grant,
-    subjectSlot: sharedSlot(resource.indicator),
-    target: resource.target,
+    subjectSlot,
+    target: isAsserted ? { ...resource.target, audience: provider.issuerUrl } : resource.target,
+    redeemer: isAsserted ? provider.issuer : undefined,
     actor: actor && (async () => actor({ agent: (await task()).agent, taskId })),
     async parameters() {
       if (lifetimeParameter === undefined) return parameters;
@@ -86,14 +91,14 @@ async function exchangeContext(
     ...rotation,
     key: delegationKey(id),
     unstored: new Set(),
-    // Bound to the key of the token they are exchanged for.
-    bindsTokens: false,
+    // Bound to the key of the token they are exchanged for; another issuer may want them bound where that one is not.
+    bindsTokens: isAsserted && provider.bindsTokens && !grantedBy.bindsTokens,
     // A response that is lost is asked for again.
     journal: undefined,
-    profile: { ...rotation.profile, rotation: 'none', accessTokenAfterRotation: 'valid' },
+    profile: { ...provider.profile, rotation: 'none', accessTokenAfterRotation: 'valid' },
     index: (record) => delegationIndex(record as ExchangedDelegation),
     prepare: () => exchange.prepare(scopes),
-    exchange: ({ beforeSend }) => exchange.request(scopes, beforeSend),
+    exchange: (claim) => exchange.request(scopes, claim),
     orphaned: (attempt, tokens, issuedAt) =>
       takeInOrphan(runtime, tasks, { delegationId: id, attempt: attempt.id, tokens, issuedAt }),
     audit(event) {

@@ -123,6 +123,8 @@ export interface GrantRecord {
   readonly refreshToken?: Secret;
   /** The key that the tokens are bound to (RFC 9449), as a private JWK. Drawn once, and stored before its first use. */
   readonly proofKey?: Secret;
+  /** What an identity assertion is asked for with, where a provider's are wanted: the newest ID token. */
+  readonly idToken?: Secret;
   /** Number of the token pair: 0 as granted, then one more with each rotation. */
   readonly generation: number;
   readonly slots: Readonly<Record<string, AccessTokenSlot>>;
@@ -201,11 +203,12 @@ export function settled(
   const live = Object.entries(record.slots).filter(([, other]) => other.expiresAt > timing.now);
   const refreshToken = tokens.refreshToken ?? record.refreshToken;
   // The pair that was found in a journal does not say which key it is bound to.
-  const { proofKey = record.proofKey } = tokens;
+  const { proofKey = record.proofKey, idToken } = tokens;
   const bound = proofKey === undefined ? tokens : { ...tokens, proofKey };
   return {
     ...record,
     ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(idToken === undefined ? {} : { idToken }),
     ...supersededBy(record, slot, timing.now),
     generation,
     slots: {

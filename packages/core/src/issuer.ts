@@ -15,6 +15,8 @@ export interface TokenSet {
   readonly scopes?: readonly string[];
   /** Subject of the ID token, where there was one. */
   readonly subject?: string;
+  /** The ID token, where the issuer's assertions of identity are wanted and it was found valid. */
+  readonly idToken?: Secret;
 }
 
 /**
@@ -85,9 +87,11 @@ export interface ExchangeRequest {
   readonly subject: TypedToken;
   /** Speaks for who acts; absent: the client that asks. */
   readonly actor?: TypedToken;
+  /** Default: an access token. */
+  readonly requestedType?: string;
   readonly scopes: readonly string[];
-  /** What the new token is for, by resource indicator (RFC 8707) or by the issuer's own name for it. */
-  readonly target: { readonly resource: string } | { readonly audience: string };
+  /** What the new token is for: by resource indicator (RFC 8707), or by the issuer's own name for it. */
+  readonly target: { readonly resource?: string; readonly audience?: string };
   /** The issuer's own parameters, e.g. for a lifetime. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** As in {@link RefreshRequest}. */
@@ -108,6 +112,13 @@ export interface Issuer {
   }): Promise<TokenOutcome>;
   /** Exchanges a token for a narrower one (RFC 8693). Uses nothing up, whatever comes of it. */
   exchange(request: ExchangeRequest): Promise<TokenOutcome>;
+  /** Presents an assertion as a grant (RFC 7523 section 2.1). Uses up nothing but the assertion. */
+  redeemAssertion(request: {
+    readonly assertion: Secret;
+    readonly scopes: readonly string[];
+    readonly proofKey?: Secret | undefined;
+    readonly beforeSend: () => void;
+  }): Promise<TokenOutcome>;
   /** Introspects a refresh token (RFC 7662): whether it is untouched. Has no side effect at the issuer. */
   probe(refreshToken: Secret): Promise<'active' | 'inactive' | 'unknown'>;
   /** RFC 7009. `revoked` also for a token the issuer no longer knows; `unsupported` when it revokes no such token. */

@@ -20,16 +20,16 @@ import {
   type OpenidIssuerOptions,
 } from './openid-issuer-options.ts';
 import { isLoopback } from './protected-transport.ts';
-import type { Secret } from './secret.ts';
+import { Secret } from './secret.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
+import { accessTokenType } from './token-types.ts';
 
 export type { OpenidIssuerOptions } from './openid-issuer-options.ts';
 
 const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
-/** RFC 8693 section 3. */
-export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 /** A token request in the making. */
 interface TokenRequest {
@@ -100,9 +100,15 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       const tokens = boundTo(proofKey, parseTokenResponse(progress.body ?? ''));
       if (tokens === undefined)
         return { outcome: 'unknown', kind: 'protocol', error: 'unreadable_response' };
+      const { id_token: idToken } = response;
+      const kept = options.keepsIdTokens === true && idToken !== undefined;
       return {
         outcome: 'granted',
-        tokens: claims === undefined ? tokens : { ...tokens, subject: claims.sub },
+        tokens: {
+          ...tokens,
+          ...(claims === undefined ? {} : { subject: claims.sub }),
+          ...(kept ? { idToken: new Secret(idToken) } : {}),
+        },
       };
     } catch (error) {
       return failed(request, progress, error);
@@ -143,7 +149,16 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
     },
 
-    async exchange({ subject, actor, scopes, target, parameters, proofKey, beforeSend }) {
+    async exchange({
+      subject,
+      actor,
+      requestedType = accessTokenType,
+      scopes,
+      target,
+      parameters,
+      proofKey,
+      beforeSend,
+    }) {
       const outcome = await requestTokens({
         proofKey,
         grantType: tokenExchangeGrant,
@@ -154,12 +169,23 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
           ...(actor === undefined
             ? {}
             : { actor_token: actor.token.reveal(), actor_token_type: actor.type }),
-          requested_token_type: accessTokenType,
+          requested_token_type: requestedType,
           scope: scopes.join(' '),
           ...target,
         },
         hooks: { beforeSend },
         // A response that fails validation is asked for again: nothing was used up.
+        salvage: false,
+      });
+      return withoutDoubt(outcome);
+    },
+
+    async redeemAssertion({ assertion, scopes, proofKey, beforeSend }) {
+      const outcome = await requestTokens({
+        proofKey,
+        grantType: jwtBearerGrant,
+        parameters: { assertion: assertion.reveal(), scope: scopes.join(' ') },
+        hooks: { beforeSend },
         salvage: false,
       });
       return withoutDoubt(outcome);

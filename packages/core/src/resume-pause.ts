@@ -99,10 +99,11 @@ async function standing(
 
 /** Why the task may not go on yet, asked of the gate and of each grant. */
 async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
-  const { userStates, grants, records } = runtime;
+  const { userStates, grants, records, providers } = runtime;
   const verdict = await userStates.check(task.principal, task.subject, 'resume');
   if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
-  for (const { provider } of task.authorities) {
+  for (const authority of task.authorities) {
+    const provider = providers.get(authority.provider)?.grantedBy ?? authority.provider;
     const key = await grants.key({ provider, principal: task.principal, account: task.account });
     const grant = await records.get<GrantRecord>(key);
     if (grant === undefined || grant.value.state.status === 'dead')

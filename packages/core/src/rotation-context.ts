@@ -1,11 +1,12 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { GrantReference } from './grant-import.ts';
-import type { GrantRecord, RefreshAttempt, SlotSpec } from './grant-record.ts';
+import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
 import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Records } from './records.ts';
+import type { Secret } from './secret.ts';
 import type { RecordIndex, Store } from './store.ts';
 import type { GateMoment, Verdict } from './user-state.ts';
 
@@ -55,7 +56,7 @@ export interface RotationContext {
   readonly prepare?: () => Promise<void>;
   /** Asks for the token of an exchanged record, instead of presenting a refresh token. */
   readonly exchange?: (request: {
-    readonly slot: SlotSpec;
+    readonly proofKey: Secret | undefined;
     readonly beforeSend: () => void;
   }) => Promise<TokenOutcome>;
   /** Told of tokens that came too late to be stored: nobody else will ever know of them. */

@@ -96,7 +96,7 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
     ...(resource === undefined ? {} : { resource }),
   };
   if (context.exchange !== undefined) {
-    const outcome = await context.exchange({ slot: attempt.slot, beforeSend });
+    const outcome = await context.exchange({ proofKey: record.proofKey, beforeSend });
     return { outcome, issuedAt };
   }
   if (record.kind === 'clientCredentials') {

@@ -1,6 +1,6 @@
 import { actorOfTheApp, clientAsActor } from './actor-token.ts';
 import { createAudit, subjectStream } from './audit.ts';
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type {
   OutliveOptions,
   ProviderConfiguration,
@@ -90,10 +90,13 @@ export function assembleRuntime(
         .catch(ignoreUnpublished);
     },
   });
+  const asserting = new Set(
+    Object.values(options.providers).flatMap(({ assertedBy }) => assertedBy ?? []),
+  );
   const providers = new Map(
     Object.entries(options.providers).map(([name, provider]) => [
       name,
-      assembleProvider(name, provider, times, clock),
+      assembleProvider(name, provider, { times, clock, asserting: asserting.has(name) }),
     ]),
   );
   const grants = new Grants(
@@ -162,9 +165,14 @@ function ignoreUnpublished(): void {}
 function assembleProvider(
   name: string,
   configuration: ProviderConfiguration,
-  times: RotationTimes,
-  clock: Runtime['clock'],
+  parts: {
+    readonly times: RotationTimes;
+    readonly clock: Clock;
+    /** Whether another provider takes its word for who a user is. */
+    readonly asserting: boolean;
+  },
 ): Provider {
+  const { times, clock, asserting } = parts;
   const { clientSecret, profile, metadata, fetch, clientAuthentication } = configuration;
   const secret = typeof clientSecret === 'string' ? new Secret(clientSecret) : clientSecret;
   const issuer = createOpenidIssuer({
@@ -175,6 +183,7 @@ function assembleProvider(
     requestTimeoutMs: times.requestTimeoutMs,
     ...(metadata === undefined ? {} : { metadata: { issuer: configuration.issuer, ...metadata } }),
     ...(fetch === undefined ? {} : { fetch }),
+    keepsIdTokens: asserting,
     clock,
   });
   const { actor, lifetimeParameter, parameters = {} } = configuration.exchange ?? {};
@@ -184,6 +193,7 @@ function assembleProvider(
     issuer,
     profile: { ...strictIssuer, ...profile } satisfies IssuerProfile,
     delegation: configuration.delegation ?? 'shared',
+    grantedBy: configuration.assertedBy ?? name,
     exchange: { lifetimeParameter, parameters },
     actor:
       actor === 'clientCredentials'

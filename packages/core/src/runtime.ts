@@ -25,6 +25,8 @@ export interface Provider {
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
   readonly delegation: DelegationStrategyName;
+  /** Whose grants its tokens are made of: its own, but for identity assertions. */
+  readonly grantedBy: string;
   /** How tokens are exchanged, beyond RFC 8693. */
   readonly exchange: {
     readonly parameters: Readonly<Record<string, string>>;

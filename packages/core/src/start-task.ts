@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import { type DelegationRecord, delegatedSlot, exchangedDelegation } from './delegation.ts';
+import {
+  type DelegationRecord,
+  delegatedSlot,
+  exchangedDelegation,
+  isExchange,
+} from './delegation.ts';
 import { recordDelegation } from './delegations.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import type { GrantRecord } from './grant-record.ts';
@@ -77,7 +82,7 @@ export async function startTask(
   const delegated: { grant: string; authority: TaskAuthority }[] = [];
   const granted: (ResolvedNeed & { readonly grantKey: string })[] = [];
   for (const need of needs) {
-    const reference = { provider: need.provider.name, principal, account };
+    const reference = { provider: need.provider.grantedBy, principal, account };
     const grantKey = await runtime.grants.key(reference);
     const grant = await runtime.records.get<GrantRecord>(grantKey);
     assertGranted(grant?.value, need);
@@ -103,10 +108,9 @@ export async function startTask(
       status: 'live',
       attempts: 0,
     };
-    const exchanged = provider.delegation === 'tokenExchange';
     await recordDelegation(
       runtime,
-      exchanged ? exchangedDelegation(given, runtime.clock.now()) : given,
+      isExchange(provider.delegation) ? exchangedDelegation(given, runtime.clock.now()) : given,
     );
     const authority = {
       resource: resource.name,
@@ -207,10 +211,12 @@ function assertGranted(grant: GrantRecord | undefined, need: ResolvedNeed): void
   if (grant === undefined)
     throw new AuthError('reauthorization_required', {
       reason: 'no_grant',
-      detail: `no grant at ${need.provider.name}`,
+      detail: `no grant at ${need.provider.grantedBy}`,
     });
   if (grant.state.status === 'dead')
     throw new AuthError('reauthorization_required', { reason: grant.state.death });
+  // What the identity provider granted says nothing about another issuer's scopes: that one decides.
+  if (need.provider.delegation === 'identityAssertion') return;
   const { scopes, resources } = grant;
   const missing = scopes === undefined ? [] : need.scopes.filter((one) => !scopes.includes(one));
   if (missing.length > 0)

@@ -1,4 +1,4 @@
-import { type DelegationStrategyName, delegatedSlot } from './delegation.ts';
+import { type DelegationStrategyName, delegatedSlot, isExchange } from './delegation.ts';
 import { AuthError } from './errors.ts';
 import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
@@ -114,10 +114,9 @@ export class TaskAuthority {
         reason: `the task has no ${missing.join(' ')} at ${name}`,
       });
     const delegation = this.#runtime.providers.get(authority.provider)?.delegation ?? 'shared';
-    const tokens =
-      delegation === 'tokenExchange'
-        ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
-        : await this.#tokensOfGrant(delegation, authority, resource);
+    const tokens = isExchange(delegation)
+      ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
+      : await this.#tokensOfGrant(delegation, authority, resource);
     const binding = { requirement, resource, ...tokens };
     this.#bindings.set(requirement, binding);
     return binding;

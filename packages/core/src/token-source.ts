@@ -84,6 +84,11 @@ export class TokenSource {
     return (this.#known ?? (await this.#read()))?.value;
   }
 
+  /** The grant as the store has it now. */
+  async storedRecord(): Promise<GrantRecord | undefined> {
+    return (await this.#read())?.value;
+  }
+
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */
   forget(): void {
     this.#known = undefined;

@@ -255,9 +255,9 @@ describe('an imported grant', () => {
       'tokens.refresh_token',
     ],
     [
-      'a token bound to a key',
+      'a token bound to a key that is not there',
       { ...grant, tokens: { ...tokens, token_type: 'DPoP' } },
-      'tokens.token_type',
+      'proofKey',
     ],
     [
       'a lifetime below 0',

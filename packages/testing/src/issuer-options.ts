@@ -44,6 +44,8 @@ export interface TestIssuerBehaviour {
   exchangedTokenGrant: 'own' | 'subject';
   /** Whether the token endpoint wants a nonce in DPoP proofs (RFC 9449 section 8); default `false`. */
   proofNonces: boolean;
+  /** Issuers whose identity assertions (ID-JAG) are taken for grants; default none. */
+  identityProviders: readonly string[];
   /** Default: `${issuer.url}/api` with the scopes `read`, `write` and `admin`. The first one serves requests that name none. */
   resources: TestResources;
 }
@@ -81,6 +83,7 @@ export function liveBehaviour(url: string, options: TestIssuerOptions): TestIssu
     accessTokenAfterRotation: 'valid',
     exchangedTokenGrant: 'own',
     proofNonces: false,
+    identityProviders: [],
     resources: { [`${url}/api`]: { scopes: ['read', 'write', 'admin'] } },
     ...given,
   };
@@ -113,6 +116,7 @@ const expectations: Record<keyof TestIssuerBehaviour, [string, (value: unknown) 
   ],
   exchangedTokenGrant: ["'own' or 'subject'", (value) => value === 'own' || value === 'subject'],
   proofNonces: ['a boolean', isBoolean],
+  identityProviders: ['a list of URLs', (value) => Array.isArray(value) && value.every(isUrl)],
   resources: ['a record of resource indicator to { scopes }, with one entry or more', isResources],
 };
 
@@ -136,6 +140,10 @@ function isBehaviour(field: string): field is keyof TestIssuerBehaviour {
 
 function isNumberFrom(minimum: number, value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= minimum;
+}
+
+function isUrl(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value);
 }
 
 function isBoolean(value: unknown): boolean {

@@ -30,6 +30,9 @@ export interface IssuerParts {
 /** The grant type of a token exchange (RFC 8693 section 2.1). */
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
+/** The grant type of an assertion (RFC 7523 section 2.1). */
+export const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
 const daySeconds = 24 * 60 * 60;
 
 /** Makes the key that signs ID tokens and JWT access tokens. */
@@ -165,7 +168,7 @@ function clientMetadata(client: TestClient): ClientMetadata {
     grant_types: [
       'authorization_code',
       'refresh_token',
-      ...(isPublic ? [] : ['client_credentials', tokenExchangeGrant]),
+      ...(isPublic ? [] : ['client_credentials', tokenExchangeGrant, jwtBearerGrant]),
     ],
     response_types: ['code'],
     redirect_uris: [...(client.redirectUris ?? ['http://127.0.0.1:9999/callback'])],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AccessTokenFacts, accessTokenReader } from './access-token-facts.ts';
 import { type AuthorizeOptions, walkCodeFlow } from './code-flow.ts';
+import { registerIdentityAssertion } from './identity-assertion.ts';
 import { createFaultPlans, type FaultPlan } from './issuer-faults.ts';
 import { interactionPages } from './issuer-interactions.ts';
 import {
@@ -75,7 +76,7 @@ export interface TestIssuer extends AsyncDisposable {
 /**
  * Starts a test issuer: `oidc-provider` with rotation, reuse detection that revokes the whole grant, resource
  * indicators, revocation, introspection, PKCE, token exchange (RFC 8693; the parameter `requested_expires_in` asks for a
- * lifetime in seconds), DPoP (RFC 9449), and a fault switch at the token endpoint.
+ * lifetime in seconds), identity assertions (ID-JAG) of issuers that it is told to trust, DPoP (RFC 9449), and a fault switch at the token endpoint.
  *
  * @throws {TypeError} when an option is wrong; names the option, what was expected and what came.
  */
@@ -94,6 +95,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const { behaviour, ledger, users } = parts;
   const provider = createProvider(parts, options);
   registerTokenExchange(provider, parts);
+  registerIdentityAssertion(provider, parts);
   const plans = createFaultPlans();
   const adminToken = randomUUID();
 

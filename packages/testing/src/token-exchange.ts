@@ -1,8 +1,9 @@
 import { errors, type Provider } from 'oidc-provider';
 import type { Actor } from './access-token-facts.ts';
+import { assertIdentity, assertionType } from './identity-assertion.ts';
 import { wholeSeconds } from './issuer-options.ts';
 import { type IssuerParts, resourceServer, tokenExchangeGrant } from './issuer-provider.ts';
-import { createProofChecker } from './proof-of-possession.ts';
+import { proofReader } from './token-request-proof.ts';
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 
@@ -21,13 +22,12 @@ interface ExchangeParameters {
   readonly requested_expires_in?: string;
 }
 
-type Context = Parameters<Parameters<typeof Provider.prototype.registerGrantType>[1]>[0];
 type AccessToken = InstanceType<Provider['AccessToken']>;
 
 /** Teaches the issuer token exchange (RFC 8693): from a user's access token to a narrower one that names its actor. */
 export function registerTokenExchange(provider: Provider, parts: IssuerParts): void {
   const { behaviour, ledger, users, actors } = parts;
-  const checkProof = createProofChecker(() => behaviour.proofNonces);
+  const thumbprintOf = proofReader(parts);
 
   provider.registerGrantType(
     tokenExchangeGrant,
@@ -35,6 +35,20 @@ export function registerTokenExchange(provider: Provider, parts: IssuerParts): v
       ledger.counters.exchanges += 1;
       const { client } = context.oidc;
       const parameters = context.oidc.params as ExchangeParameters;
+      if (parameters.requested_token_type === assertionType) {
+        const { assertion, expiresIn } = await assertIdentity(parts, {
+          ...parameters,
+          clientId: client.clientId,
+        });
+        context.body = {
+          access_token: assertion,
+          issued_token_type: assertionType,
+          token_type: 'N_A',
+          expires_in: expiresIn,
+        };
+        ledger.counters.exchanged += 1;
+        return;
+      }
       checkTypes(parameters);
       const subject = await subjectOf(parameters);
       const thumbprint = await thumbprintOf(context);
@@ -136,17 +150,6 @@ export function registerTokenExchange(provider: Provider, parts: IssuerParts): v
   function lifetimeSeconds({ requested_expires_in: asked }: ExchangeParameters): number {
     const longest = wholeSeconds(behaviour.accessTokenLifetimeMs);
     return Math.max(1, Math.min(Number(asked) || longest, longest));
-  }
-
-  async function thumbprintOf(context: Context): Promise<string | undefined> {
-    const url = `${provider.issuer}${context.path}`;
-    const finding = await checkProof(context.get('dpop'), { method: context.method, url });
-    if (finding.status === 'bad') throw new errors.InvalidDpopProof(finding.problem);
-    if (finding.status === 'nonceWanted') {
-      context.set('dpop-nonce', finding.nonce);
-      throw new errors.UseDpopNonce('a nonce is wanted');
-    }
-    return finding.status === 'good' ? finding.thumbprint : undefined;
   }
 }
 
