@@ -28,7 +28,14 @@ export type AuditEventType =
   | 'escalation-sent'
   | 'escalation-failed'
   | 'escalation-advanced'
+  | 'exchange-claimed'
+  | 'exchange-deferred'
+  | 'exchange-abandoned'
+  | 'exchange-in-doubt'
+  | 'exchange-recovered'
+  | 'token-exchanged'
   | 'delegation-minted'
+  | 'delegation-withdrawn'
   | 'delegation-revoked'
   | 'delegation-revocation-failed';
 

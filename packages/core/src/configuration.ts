@@ -1,3 +1,4 @@
+import type { ActorTokenSource } from './actor-token.ts';
 import type { AuditProblem } from './audit.ts';
 import type { AuditSink } from './audit-sink.ts';
 import type { Clock } from './clock.ts';
@@ -23,6 +24,12 @@ export interface ProviderConfiguration {
   readonly profile?: Partial<IssuerProfile>;
   /** Default `shared`. */
   readonly delegation?: DelegationStrategyName;
+  /** With `identityAssertion`: the provider that has the users' grants and says who they are. */
+  readonly assertedBy?: string;
+  /** With `tokenExchange`: what this issuer wants besides what RFC 8693 says. */
+  readonly exchange?: TokenExchangeConfiguration;
+  /** Whether tokens are bound to a key, one for each grant (DPoP, RFC 9449). Default false. */
+  readonly dpop?: boolean;
   /** Whether token requests name the resource (RFC 8707). Default false. */
   readonly resourceIndicators?: boolean;
   /** Where the authorization code comes back to; needed for `connect`. */
@@ -31,6 +38,19 @@ export interface ProviderConfiguration {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** For a proxy or a test; the issuer's own requests go through it. */
   readonly fetch?: typeof globalThis.fetch;
+}
+
+/** A token exchange (RFC 8693) as an issuer wants it. */
+export interface TokenExchangeConfiguration {
+  /**
+   * Who acts, for the `act` of the token. Default: the client that asks, without a token of its own.
+   * `clientCredentials` sends a token that the client gets for itself (RFC 6749 section 4.4).
+   */
+  readonly actor?: 'clientCredentials' | ActorTokenSource;
+  /** Name of the parameter, if there is one, that asks for a lifetime in seconds; RFC 8693 has none. It gets the task's time. */
+  readonly lifetimeParameter?: string;
+  /** Further parameters. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 /** Where a resource lives and who guards it. */
@@ -44,6 +64,8 @@ export interface ResourceConfiguration<Scope extends string = string> {
   readonly allowedOrigins?: readonly string[];
   /** Resource indicator (RFC 8707). Default: the base URL, where the provider takes one. */
   readonly indicator?: string;
+  /** The issuer's own name for it (RFC 8693 section 2.1), sent with an exchange instead of the resource indicator. */
+  readonly audience?: string;
 }
 
 /** The app's rules. Times in ms. */

@@ -6,7 +6,7 @@ export function areaOf({ type }: AuditEntry): string {
   if (type.startsWith('task-')) return 'task';
   if (type.startsWith('tool-call-')) return 'call';
   if (type.startsWith('user-')) return 'person';
-  if (type.startsWith('delegation-')) return 'delegation';
+  if (/^(delegation-|exchange-|token-exchanged)/.test(type)) return 'delegation';
   if (/^(decision|pause|escalation)-/.test(type)) return 'pause';
   return 'grant';
 }
@@ -62,9 +62,20 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'escalation-failed': (entry) => `could not ask ${entry.outcome ?? 'anybody'}${because(entry)}`,
   'escalation-advanced': (entry) => `now asks ${entry.outcome ?? 'others'}${because(entry)}`,
 
+  'exchange-claimed': (entry) => `claimed the exchange${details(wanted(entry))}`,
+  'exchange-deferred': (entry) => `put off the exchange${because(entry)}`,
+  'exchange-abandoned': (entry) => `gave up the exchange${because(entry)}`,
+  'exchange-in-doubt': (entry) =>
+    `nobody can tell whether the exchange took place${because(entry)}`,
+  'exchange-recovered': (entry) => `made the exchange again${because(entry)}`,
+  'token-exchanged': (entry) =>
+    `exchanged the token of ${grant(entry)} for one of the task${details(wanted(entry))}`,
+
   'delegation-minted': (entry) =>
     `was delegated authority of ${grant(entry)}${details(wanted(entry))}`,
   'delegation-revoked': (entry) => `the delegated authority was revoked${details(wanted(entry))}`,
+  'delegation-withdrawn': (entry) =>
+    `the tokens of the delegation were revoked, since the person was${details(wanted(entry), entry.outcome)}`,
   'delegation-revocation-failed': (entry) =>
     `the delegated authority could not be revoked${details(wanted(entry))}${because(entry)}`,
 };

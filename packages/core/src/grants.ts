@@ -12,7 +12,7 @@ import { grantIndex, grantRotation } from './grant-rotation.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
-import type { RotationContext, RotationParts } from './rotation-context.ts';
+import type { Rotation, RotationContext, RotationParts } from './rotation-context.ts';
 import { type Provider, type Runtime, stamped } from './runtime.ts';
 import { TokenSource } from './token-source.ts';
 
@@ -144,32 +144,41 @@ export class Grants {
   /** @internal The one source of tokens of a grant in this process. @throws {AuthError} when there is no such grant. */
   async source(reference: GrantReference): Promise<{ key: string; source: TokenSource }> {
     const key = await this.key(reference);
+    return { key, source: await this.sourceOf(key, () => this.#rotationMaker(key, reference)) };
+  }
+
+  /** @internal The one source of tokens of a record in this process: of a grant, or of a delegation with tokens of its own. */
+  async sourceOf(key: string, rotation: () => Promise<Rotation>): Promise<TokenSource> {
     const known = this.#sources.get(key);
-    if (known !== undefined) return { key, source: known };
-    const provider = this.#provider(reference.provider, 'provider');
-    const rotation = await this.#rotationMaker(key, reference);
-    const source = new TokenSource(this.#parts(provider), rotation);
+    if (known !== undefined) return known;
+    const source = new TokenSource(await rotation());
     if ((await source.record()) === undefined)
       throw new AuthError('reauthorization_required', { reason: 'no_grant' });
     const raced = this.#sources.get(key);
-    if (raced !== undefined) return { key, source: raced };
+    if (raced !== undefined) return raced;
     this.#sources.set(key, source);
-    return { key, source };
+    return source;
+  }
+
+  /** @internal There will be no more tokens of this record. */
+  forget(key: string): void {
+    this.#sources.delete(key);
   }
 
   /** @internal What the rotation of one grant works with. */
   async rotationOf(key: string, reference: GrantReference): Promise<RotationContext> {
-    return (await this.#rotationMaker(key, reference))();
+    return (await this.#rotationMaker(key, reference)).context();
   }
 
-  /** Made when it is needed: of most grants a process only hands out tokens. */
-  async #rotationMaker(key: string, reference: GrantReference): Promise<() => RotationContext> {
+  async #rotationMaker(key: string, reference: GrantReference): Promise<Rotation> {
     const runtime = this.#runtime();
     const subject = await principalId(runtime.keyedHash, reference.principal);
     const name = await this.auditName(key);
     const parts = this.#parts(this.#provider(reference.provider, 'provider'));
-    return () =>
-      grantRotation({ runtime, parts, key, subject, name, reference, closed: () => this.#closed });
+    const closed = (): boolean => this.#closed;
+    const context = (): RotationContext =>
+      grantRotation({ runtime, parts, key, subject, name, reference, closed });
+    return { parts, context };
   }
 
   #parts(provider: Provider): RotationParts {

@@ -13,7 +13,9 @@ export type {
   PolicyConfiguration,
   ProviderConfiguration,
   ResourceConfiguration,
+  TokenExchangeConfiguration,
 } from './configuration.ts';
+export type { ActorRequest, ActorToken, ActorTokenSource } from './actor-token.ts';
 
 export type { StartTask } from './start-task.ts';
 export type { ResumeRun, Task } from './task.ts';

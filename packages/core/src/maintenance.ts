@@ -1,6 +1,7 @@
 import type { ConnectionRecord } from './connection-record.ts';
 import { pollKey } from './decoupled-connection.ts';
 import type { DelegationRecord } from './delegation.ts';
+import { withdrawDelegation, withdrawDelegations } from './delegation-withdrawal.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
@@ -84,7 +85,8 @@ export async function maintain(
   });
 
   let delegationsEnded = 0;
-  await eachDue<DelegationRecord>('delegation', async ({ id, taskId }) => {
+  await eachDue<DelegationRecord>('delegation', async ({ id, taskId, status }) => {
+    if (status === 'live') return withdrawDelegation(runtime, tasks, id);
     const task = await tasks.load(taskId);
     if (task === undefined) return;
     const end = await endDelegation(runtime, tasks, task.current.value, id);
@@ -102,6 +104,9 @@ export async function maintain(
     // Nobody came back from it, or everybody knows the result. What it holds is of no use any more.
     await records.swap(key, await records.version(key), null, { kind: 'connection' });
   });
+
+  for await (const { key } of records.list({ kind: 'subject', dueBefore: clock.now() }))
+    await withdrawFrom(context, key).catch((error: unknown) => failures.push(error));
 
   await tasks.refresh();
   let revalidated = 0;
@@ -127,4 +132,14 @@ export async function maintain(
     revalidated,
     pairsAdopted,
   };
+}
+
+/** What a revoked person's tasks work with is revoked once; what fails then is due by itself. */
+async function withdrawFrom({ runtime, tasks }: PauseContext, key: string): Promise<void> {
+  const { records } = runtime;
+  const found = await records.get(key);
+  if (found?.index.subject === undefined) return;
+  await withdrawDelegations(runtime, tasks, found.index.subject);
+  const { dueAt: _done, ...index } = found.index;
+  await records.swap(key, found.version, found.value, index);
 }

@@ -4,6 +4,7 @@ import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
+import { withdrawDelegations } from './delegation-withdrawal.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
@@ -92,6 +93,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   checkConfiguration(options);
   const runtime = assembleRuntime(options, {
     taskChanged: (id) => tasks.distrust(id),
+    principalRevoked: withdrawInBackground,
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
@@ -100,10 +102,19 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
+  const withdrawals = new Set<Promise<void>>();
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
     return new Task({ ...context, authority, cell });
+  }
+
+  /** What fails is due by itself, or is asked again by whoever learns of the revocation next. */
+  function withdrawInBackground(subject: string): void {
+    const withdrawal = withdrawDelegations(runtime, tasks, subject).catch(() => undefined);
+    withdrawals.add(withdrawal);
+    void withdrawal.finally(() => withdrawals.delete(withdrawal));
+    runtime.background(withdrawal);
   }
 
   /** Answers what stops it, and resolves when a round under way has ended. */
@@ -136,7 +147,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
       inTime(clock, Math.max(0, leftMs), work, () => undefined);
     await within(closeAtMs - clock.monotonicMs(), () =>
-      Promise.all([stopMaintaining(), grants.close(), notices.idle()]),
+      Promise.all([stopMaintaining(), grants.close(), notices.idle(), ...withdrawals]),
     );
     feed.close();
     const unfinished = await grants.unfinished();
@@ -160,7 +171,10 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     waitingPauses: () => pauses.waiting(),
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
-    reportUserState: (principal, report) => reportUserState(runtime, principal, report),
+    async reportUserState(principal, report) {
+      const subject = await reportUserState(runtime, principal, report);
+      if (report.state === 'revoked') withdrawInBackground(subject);
+    },
     async explain(taskId) {
       const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
       return explain({ audit: runtime.audit, taskId, onBehalfOf });

@@ -128,10 +128,7 @@ export class Refresher {
       const { state } = current.value;
       if (state.status === 'dead') {
         await this.#tellDeath(current.value);
-        throw new AuthError(
-          state.death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required',
-          { reason: state.death, detail: state.error },
-        );
+        throw ended(current.value.kind, state);
       }
 
       let waitMs: number;
@@ -140,6 +137,7 @@ export class Refresher {
         if (waitMs === 0) {
           assertGranted(current.value, slot);
           await mayMint?.();
+          await this.#context.prepare?.();
           const rotated = await rotate(this.#context, current, slot);
           if (typeof rotated !== 'object') continue;
           if (!isOver(rotated, clock.now())) return this.#found(this.#remember(rotated, slot));
@@ -261,6 +259,18 @@ export class Refresher {
       };
     return slot;
   }
+}
+
+/** What a record says that has no tokens any more: a delegation ends with its task, a grant can be authorized again. */
+function ended(
+  kind: GrantRecord['kind'],
+  state: GrantRecord['state'] & { status: 'dead' },
+): AuthError {
+  const { death, error } = state;
+  if (kind === 'exchanged') return new AuthError('task_ended', { reason: error });
+  const stepUp = death === 'step_up_required';
+  const code = stepUp ? 'step_up_required' : 'reauthorization_required';
+  return new AuthError(code, { reason: death, detail: error });
 }
 
 /** What is over cannot be handed out, and asking on and on would only use up the grant. */

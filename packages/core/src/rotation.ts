@@ -7,6 +7,7 @@ import {
   type SlotSpec,
 } from './grant-record.ts';
 import { keepInJournal } from './journaling.ts';
+import { drawProofKey } from './proof-key.ts';
 import { fingerprintOf, randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
@@ -69,7 +70,9 @@ async function claimPresentation(
     presentedAgain: false,
     failures: current.value.state.status === 'idle' ? (current.value.state.failures ?? 0) : 0,
   };
-  const record = claimed(current.value, attempt);
+  const { proofKey } = current.value;
+  const drawn = context.bindsTokens && proofKey === undefined ? await drawProofKey() : undefined;
+  const record = claimed(current.value, attempt, drawn);
   if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
   context.audit({ type: 'refresh-claimed', attempt: attempt.id, generation: record.generation });
   return { version: current.version + 1, record, attempt, claimedAtMs };
@@ -88,9 +91,14 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
   };
   const { scopes, resource } = attempt.slot;
   const narrowing = {
+    proofKey: record.proofKey,
     ...(scopes === undefined ? {} : { scopes }),
     ...(resource === undefined ? {} : { resource }),
   };
+  if (context.exchange !== undefined) {
+    const outcome = await context.exchange({ proofKey: record.proofKey, beforeSend });
+    return { outcome, issuedAt };
+  }
   if (record.kind === 'clientCredentials') {
     const outcome = await issuer.clientCredentials(narrowing);
     return { outcome, issuedAt };

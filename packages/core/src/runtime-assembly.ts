@@ -1,5 +1,6 @@
+import { actorOfTheApp, clientAsActor } from './actor-token.ts';
 import { createAudit, subjectStream } from './audit.ts';
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type {
   OutliveOptions,
   ProviderConfiguration,
@@ -14,6 +15,7 @@ import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
 import { principalId } from './principal-id.ts';
+import { createProofMaker } from './proof-of-possession.ts';
 import { randomId } from './random-id.ts';
 import { createRecords } from './records.ts';
 import { locateResource } from './resource-location.ts';
@@ -36,7 +38,11 @@ const hourMs = 3_600_000;
 /** Makes the parts of the runtime from a configuration that was checked, and joins them. */
 export function assembleRuntime(
   options: OutliveOptions,
-  hears: { readonly taskChanged: (taskId: string) => void },
+  hears: {
+    readonly taskChanged: (taskId: string) => void;
+    /** By the keyed hash of the principal. What it does to the work of others is its own affair. */
+    readonly principalRevoked: (subject: string) => void;
+  },
 ): Runtime {
   const { store, journal, keys } = options;
   if (keys === undefined && store.ephemeral !== true)
@@ -79,15 +85,19 @@ export function assembleRuntime(
               reason: `${verdict.source}; before: ${before.state}`,
             }),
           );
+          if (verdict.state === 'revoked') hears.principalRevoked(id);
           return denied ? feed.publish({ kind: 'subject', id }) : undefined;
         })
         .catch(ignoreUnpublished);
     },
   });
+  const asserting = new Set(
+    Object.values(options.providers).flatMap(({ assertedBy }) => assertedBy ?? []),
+  );
   const providers = new Map(
     Object.entries(options.providers).map(([name, provider]) => [
       name,
-      assembleProvider(name, provider, times, clock),
+      assembleProvider(name, provider, { times, clock, asserting: asserting.has(name) }),
     ]),
   );
   const grants = new Grants(
@@ -99,6 +109,7 @@ export function assembleRuntime(
       random,
       issuer: provider.issuer,
       profile: provider.profile,
+      bindsTokens: provider.bindsTokens,
       journal,
       times,
       process,
@@ -137,11 +148,13 @@ export function assembleRuntime(
     grants,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
     background,
+    proofs: createProofMaker(clock),
     process,
   };
   return runtime;
 }
 
+/** Hands work that goes on to the platform's `waitUntil`, where the app gave one. */
 function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => void {
   return (work) => {
     try {
@@ -158,28 +171,41 @@ function ignoreUnpublished(): void {}
 function assembleProvider(
   name: string,
   configuration: ProviderConfiguration,
-  times: RotationTimes,
-  clock: Runtime['clock'],
+  parts: {
+    readonly times: RotationTimes;
+    readonly clock: Clock;
+    /** Whether another provider takes its word for who a user is. */
+    readonly asserting: boolean;
+  },
 ): Provider {
+  const { times, clock, asserting } = parts;
   const { clientSecret, profile, metadata, fetch, clientAuthentication } = configuration;
   const secret = typeof clientSecret === 'string' ? new Secret(clientSecret) : clientSecret;
+  const issuer = createOpenidIssuer({
+    issuer: configuration.issuer,
+    clientId: configuration.clientId,
+    ...(secret === undefined ? {} : { clientSecret: secret }),
+    ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
+    requestTimeoutMs: times.requestTimeoutMs,
+    ...(metadata === undefined ? {} : { metadata: { issuer: configuration.issuer, ...metadata } }),
+    ...(fetch === undefined ? {} : { fetch }),
+    keepsIdTokens: asserting,
+    clock,
+  });
+  const { actor, lifetimeParameter, parameters = {} } = configuration.exchange ?? {};
   return {
     name,
     issuerUrl: configuration.issuer,
-    issuer: createOpenidIssuer({
-      issuer: configuration.issuer,
-      clientId: configuration.clientId,
-      ...(secret === undefined ? {} : { clientSecret: secret }),
-      ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
-      requestTimeoutMs: times.requestTimeoutMs,
-      ...(metadata === undefined
-        ? {}
-        : { metadata: { issuer: configuration.issuer, ...metadata } }),
-      ...(fetch === undefined ? {} : { fetch }),
-      clock,
-    }),
+    issuer,
     profile: { ...strictIssuer, ...profile } satisfies IssuerProfile,
     delegation: configuration.delegation ?? 'shared',
+    grantedBy: configuration.assertedBy ?? name,
+    exchange: { lifetimeParameter, parameters },
+    actor:
+      actor === 'clientCredentials'
+        ? clientAsActor({ issuer, clock, defaultLifetimeMs: times.defaultLifetimeMs })
+        : actor && actorOfTheApp(actor),
+    bindsTokens: configuration.dpop ?? false,
     resourceIndicators: configuration.resourceIndicators ?? false,
     redirectUri: configuration.redirectUri,
   };
@@ -190,7 +216,7 @@ function assembleResource(
   configuration: ResourceConfiguration,
   providers: ReadonlyMap<string, Provider>,
 ): ProtectedResource {
-  const { provider, baseUrl, scopes, allowedOrigins, indicator } = configuration;
+  const { provider, baseUrl, scopes, allowedOrigins, indicator, audience } = configuration;
   const takesIndicators = providers.get(provider)?.resourceIndicators === true;
   return {
     name,
@@ -198,6 +224,7 @@ function assembleResource(
     scopes,
     location: locateResource({ name, baseUrl, allowedOrigins }),
     indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+    target: audience === undefined ? { resource: indicator ?? baseUrl } : { audience },
   };
 }
 

@@ -31,7 +31,7 @@ const reportSchema = z.strictObject({
 });
 
 /**
- * Stores a pushed state and tells every process. Resolves when it is durable.
+ * Stores a pushed state and tells every process. Resolves, with the keyed hash of the principal, when it is durable.
  *
  * @throws {ConfigurationError} when a field is wrong: a state that nobody knows would stop nobody.
  */
@@ -39,7 +39,7 @@ export async function reportUserState(
   runtime: Runtime,
   principal: Principal,
   report: UserStateReport,
-): Promise<void> {
+): Promise<string> {
   checked(principalSchema, principal, 'reportUserState: principal');
   checked(reportSchema, report, 'reportUserState');
   const { records, clock, keyedHash, feed, userStates } = runtime;
@@ -48,11 +48,14 @@ export async function reportUserState(
   const value: SubjectRecord = { ...report, at: clock.now() };
   for (;;) {
     const version = await records.version(key);
-    const index = { kind: 'subject', status: report.state, subject } as const;
+    // Due until what the person's tasks work with was revoked: this process may die before it has done that.
+    const due = report.state === 'revoked' ? { dueAt: clock.now() } : {};
+    const index = { kind: 'subject', status: report.state, subject, ...due } as const;
     if (await records.swap(key, version, value, index)) break;
   }
   userStates.hear(subject);
   await feed.publish({ kind: 'subject', id: subject });
+  return subject;
 }
 
 /** The pushed state of a person, if there is one. */

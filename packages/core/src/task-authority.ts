@@ -1,5 +1,6 @@
-import { delegatedSlot } from './delegation.ts';
+import { type DelegationStrategyName, delegatedSlot, isExchange } from './delegation.ts';
 import { AuthError } from './errors.ts';
+import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
 import { tooShortLived } from './refresher.ts';
 import { type Requirement, resourceName } from './requirement.ts';
@@ -105,7 +106,7 @@ export class TaskAuthority {
   async bind(requirement: Requirement): Promise<Binding> {
     const known = this.#known(requirement);
     if (known !== undefined) return known;
-    const { resources, grants } = this.#runtime;
+    const { resources } = this.#runtime;
     const { value: task } = this.#cell.current;
     const name = resourceName(requirement);
     const resource = resources.get(name);
@@ -115,20 +116,23 @@ export class TaskAuthority {
       throw new AuthError('insufficient_scope', {
         reason: `the task has no ${missing.join(' ')} at ${name}`,
       });
-    const provider = this.#runtime.providers.get(authority.provider);
-    const { source } = await grants.source({
-      provider: authority.provider,
-      principal: task.principal,
-      account: task.account,
-    });
-    const slot = delegatedSlot(provider?.delegation ?? 'shared', {
-      id: authority.delegationId,
-      scopes: authority.scopes,
-      indicator: resource.indicator,
-    });
-    const binding = { requirement, resource, source, slot };
+    const delegation = this.#runtime.providers.get(authority.provider)?.delegation ?? 'shared';
+    const tokens = isExchange(delegation)
+      ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
+      : await this.#tokensOfGrant(delegation, authority, resource);
+    const binding = { requirement, resource, ...tokens };
     this.#remember(binding);
     return binding;
+  }
+
+  async #tokensOfGrant(
+    delegation: DelegationStrategyName,
+    { provider, delegationId, scopes }: Authority,
+    { indicator }: ProtectedResource,
+  ): Promise<Pick<Binding, 'source' | 'slot'>> {
+    const { principal, account } = this.#cell.current.value;
+    const { source } = await this.#runtime.grants.source({ provider, principal, account });
+    return { source, slot: delegatedSlot(delegation, { id: delegationId, scopes, indicator }) };
   }
 
   #known(requirement: Requirement): Binding | undefined {

@@ -4,7 +4,7 @@ import { AuthError } from './errors.ts';
 import type { AccessTokenSlot, GrantRecord, SlotSpec } from './grant-record.ts';
 import type { Versioned } from './records.ts';
 import { type KnownGrant, Refresher } from './refresher.ts';
-import type { RotationContext, RotationParts } from './rotation-context.ts';
+import type { Rotation, RotationContext, RotationParts } from './rotation-context.ts';
 
 /** What a caller wants of the source beyond a token. */
 export interface TokenRequest {
@@ -29,7 +29,7 @@ export class TokenSource implements KnownGrant {
   known: Versioned<GrantRecord> | undefined;
   deathTold = false;
 
-  constructor(parts: RotationParts, context: () => RotationContext) {
+  constructor({ parts, context }: Rotation) {
     this.#parts = parts;
     this.#context = context;
   }
@@ -71,6 +71,11 @@ export class TokenSource implements KnownGrant {
   /** The grant as this process last saw it; read from the store when it never did. */
   async record(): Promise<GrantRecord | undefined> {
     return (this.known ?? (await this.#thenRest(this.#refresherNow().read())))?.value;
+  }
+
+  /** The grant as the store has it now. */
+  async storedRecord(): Promise<GrantRecord | undefined> {
+    return (await this.#thenRest(this.#refresherNow().read()))?.value;
   }
 
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */

@@ -1,7 +1,6 @@
-export type { AccessTokenFacts } from './access-token-facts.ts';
+export type { AccessTokenFacts, Actor } from './access-token-facts.ts';
 export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
 export type { BackchannelRequest } from './backchannel-authentication.ts';
-export type { StepUp } from './bearer-challenge.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
@@ -59,3 +58,4 @@ export {
   storeContract,
 } from './store-contract.ts';
 export { createTestIssuer, type TestIssuer } from './test-issuer.ts';
+export type { StepUp } from './token-challenge.ts';
