@@ -168,7 +168,10 @@ export class Grants {
       grant: { provider: provider.name, principal, account },
       unstored: new Set(),
       index: (record) => grantIndex(record, subject),
-      gate: (moment, options) => {
+      gate: async (moment, options) => {
+        const scope = { tenant: principal.tenant, provider: provider.name };
+        const stopped = await runtime.killSwitches.check(scope);
+        if (stopped !== undefined) return stopped;
         if (options?.afresh) runtime.userStates.distrust(subject);
         return runtime.userStates.check(principal, subject, moment);
       },

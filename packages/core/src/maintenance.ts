@@ -1,9 +1,11 @@
 import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
+import type { Hold } from './holds.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import type { Pauses } from './pauses.ts';
 import type { Runtime } from './runtime.ts';
 import type { RecordKind } from './store.ts';
+import type { ReceivedEvent } from './subject-event.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
 import type { Tasks } from './tasks.ts';
@@ -21,8 +23,9 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, retries revocations, and asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
- * whichever process does it.
+ * and pauses nobody decided, retries revocations, asks silent gate sources whether they are back, goes on with events
+ * whose receiver died, and asks the gate again for the principals of running tasks. Every step is claimed in its
+ * record, so that it is done once whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
@@ -32,7 +35,7 @@ export async function maintain(
   pauses: Pauses,
   ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
-  const { records, clock, userStates } = runtime;
+  const { records, clock, userStates, holds, killSwitches, directory } = runtime;
   const failures: unknown[] = [];
 
   /** A record that cannot be worked on stays due, and keeps nobody from the others. */
@@ -74,6 +77,10 @@ export async function maintain(
   for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
     await records.swap(key, version, null, { kind: 'connection' });
 
+  await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
+  await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
+
+  await killSwitches.refresh();
   await tasks.refresh();
   let revalidated = 0;
   const running = new Map(tasks.active().map((task) => [task.subject, task]));

@@ -4,10 +4,13 @@ import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
+import type { Directory } from './directory.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
+import type { Hold } from './holds.ts';
 import { OwnJournal } from './journal-adoption.ts';
+import type { KillSwitches } from './kill-switches.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import type { Pause } from './pause-record.ts';
@@ -59,6 +62,12 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
 
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
+  /** What directories say about people: links to principals, events that were pushed, those that match nobody. */
+  readonly directory: Directory;
+  /** What an operator stops as a whole: an agent, a tenant, a provider. */
+  readonly killSwitches: KillSwitches;
+  /** The gate sources that do not answer. Each hold ends by itself. */
+  holds(): AsyncIterable<Hold>;
 
   /** What happened in a task. */
   explain(taskId: string): Promise<Explanation>;
@@ -156,6 +165,9 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
     reportUserState: (principal, report) => reportUserState(runtime, principal, report),
+    directory: runtime.directory,
+    killSwitches: runtime.killSwitches,
+    holds: () => runtime.holds.current(),
     explain: (taskId) => explain({ audit: runtime.audit, taskId }),
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),
     maintain: () => maintain(runtime, tasks, pauses, ownJournal),
