@@ -110,3 +110,6 @@ export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
 export { Secret } from './secret.ts';
 export { sleep, systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
+
+export { isProtectedTransport } from './protected-transport.ts';
+export { checked as checkOptions, principalSchema } from './validation.ts';
