@@ -45,7 +45,8 @@ export function createIntake(options: SecurityEventOptions): Intake {
     const event = await verifiedEvent(token, keys, options);
     const { id, issuer, type } = event;
     if (type === eventTypes.verification || type === eventTypes.streamUpdated) {
-      await options.onStreamEvent?.(streamEventOf(event));
+      const aboutStream = streamEventOf(event);
+      await options.onStreamEvent?.(aboutStream);
       return { id };
     }
     const subjects = directorySubjects(event.subject, issuer);
