@@ -1,7 +1,6 @@
 import { sleep } from './clock.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { Principal } from './principal.ts';
-import type { Versioned } from './records.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -27,18 +26,17 @@ export async function grantActivity(
   const provider = providers.get(providerName);
   if (provider === undefined) return 'unknown';
   const key = await grants.key({ provider: providerName, principal });
-  let before: Versioned<GrantRecord> | undefined = await records.get<GrantRecord>(key);
   for (let round = 0; round < 20; round += 1) {
+    if (round > 0) await sleep(clock, lookAgainMs);
+    const before = await records.get<GrantRecord>(key);
     const token = before?.value.refreshToken;
     if (before === undefined || token === undefined) return 'none';
     if (before.value.state.status === 'dead') return 'inactive';
     const answer = await provider.issuer.probe(token);
     if (answer !== 'inactive') return answer;
-    const after: Versioned<GrantRecord> | undefined = await records.get<GrantRecord>(key);
-    const wasCurrent = before.value.state.status === 'idle' && after?.version === before.version;
-    if (wasCurrent) return 'inactive';
-    before = after;
-    await sleep(clock, lookAgainMs);
+    const after = await records.get<GrantRecord>(key);
+    if (before.value.state.status === 'idle' && after?.version === before.version)
+      return 'inactive';
   }
   return 'unknown';
 }

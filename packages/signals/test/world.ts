@@ -54,7 +54,7 @@ export interface World extends AsyncDisposable {
 }
 
 export async function createWorld(options: Partial<OutliveOptions> = {}): Promise<World> {
-  const issuer = await createTestIssuer();
+  const issuer = await createTestIssuer({ accessTokenLifetimeMs: 3_600_000 });
   const transmitter = await createTestTransmitter({ audience });
   const store = options.store ?? memoryStore();
   const outlive = createOutlive({
