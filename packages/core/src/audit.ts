@@ -29,6 +29,21 @@ export function subjectStream(principal: string): string {
   return `subject:${principal}`;
 }
 
+/** The stream of what became of one gate source: when it fell silent, and when it answered again. */
+export function holdStream(source: string): string {
+  return `hold:${source}`;
+}
+
+/** The stream of what one directory said about people who could not be matched. */
+export function signalStream(source: string): string {
+  return `signal:${source}`;
+}
+
+/** The stream of one kill switch. */
+export function switchStream(kind: string, name: string): string {
+  return `switch:${kind}:${name}`;
+}
+
 /** Something that went wrong with the record itself. Nothing of it reaches the code that records. */
 export interface AuditProblem {
   /**

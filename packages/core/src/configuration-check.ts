@@ -156,6 +156,7 @@ const policy = z
     gateTimeoutMs: ms.optional(),
     gateCacheMs: z.number().nonnegative().max(5000, 'expected at most 5000 ms').optional(),
     revalidateMs: ms.optional(),
+    holdNoticeAfterMs: z.number().nonnegative().optional(),
     unknownToleranceMs: z
       .strictObject({
         read: z.number().nonnegative().optional(),
@@ -184,10 +185,11 @@ const schema = z.strictObject({
     [
       fn,
       z
-        .array(z.strictObject({ name: text, check: fn }))
-        .min(
-          1,
-          'expected at least one source; use alwaysActive to say that nobody is ever stopped',
+        .array(z.strictObject({ name: text, check: fn, appliesTo: fn.optional() }))
+        .min(1, 'expected at least one source; use alwaysActive to say that nobody is ever stopped')
+        .refine(
+          (sources) => new Set(sources.map((source) => source.name)).size === sources.length,
+          'expected a different name for each source',
         ),
     ],
     'expected a function or a list of { name, check }',
@@ -200,6 +202,7 @@ const schema = z.strictObject({
       'expected a name of its own for each notifier',
     )
     .optional(),
+  onHold: fn.optional(),
   audit: z
     .strictObject({
       sinks: z

@@ -4,6 +4,7 @@ import type { AuditSink } from './audit-sink.ts';
 import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
+import type { HoldListener } from './holds.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Notifier } from './notifier.ts';
@@ -102,6 +103,8 @@ export interface PolicyConfiguration {
   readonly gateCacheMs?: number;
   /** Default 30 000. */
   readonly revalidateMs?: number;
+  /** After how long without an answer from a gate source `onHold` is called. Default 60 000. */
+  readonly holdNoticeAfterMs?: number;
   /** For how long an unknown state is tolerated after the last positive answer. Default: read 120 000, reversible 30 000, irreversible 0. */
   readonly unknownToleranceMs?: Partial<UnknownTolerance>;
 }
@@ -128,6 +131,8 @@ export interface OutliveOptions<
   readonly policy?: PolicyConfiguration;
   /** Tell people that a task waits for them. Every process that shares the store has the same ones. */
   readonly notifiers?: readonly Notifier[];
+  /** Called once, in one process, when a gate source has been silent for `policy.holdNoticeAfterMs`: tell who runs it. */
+  readonly onHold?: HoldListener;
   readonly audit?: {
     readonly sinks?: readonly AuditSink[];
     /**

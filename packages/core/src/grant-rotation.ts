@@ -31,7 +31,9 @@ export function grantRotation(grant: RotatedGrant): RotationContext {
     grant: { provider, principal, account },
     unstored: new Set(),
     index: (record) => grantIndex(record, subject),
-    gate: (moment, options) => {
+    gate: async (moment, options) => {
+      const stopped = await runtime.killSwitches.check({ tenant: principal.tenant, provider });
+      if (stopped !== undefined) return stopped;
       if (options?.afresh) runtime.userStates.distrust(subject);
       return runtime.userStates.check(principal, subject, moment);
     },

@@ -3,11 +3,13 @@ import { pollKey } from './decoupled-connection.ts';
 import type { DelegationRecord } from './delegation.ts';
 import { withdrawDelegation, withdrawDelegations } from './delegation-withdrawal.ts';
 import { endDelegation } from './delegations.ts';
+import type { Hold } from './holds.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { PauseNotices } from './pause-notices.ts';
 import type { PauseContext } from './pauses.ts';
 import type { RecordKind } from './store.ts';
+import type { ReceivedEvent } from './subject-event.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
 
@@ -30,9 +32,9 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, and asks the gate
- * again for the principals of running tasks. Every step is claimed in its record, so that it is done once whichever
- * process does it.
+ * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, asks silent gate
+ * sources whether they are back, goes on with events whose receiver died, and asks the gate again for the principals of
+ * running tasks. Every step is claimed in its record, so that it is done once whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
@@ -42,7 +44,7 @@ export async function maintain(
   ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
   const { runtime, tasks, pauses } = context;
-  const { records, clock, userStates } = runtime;
+  const { records, clock, userStates, holds, killSwitches, directory } = runtime;
   const failures: unknown[] = [];
 
   /** A record that cannot be worked on stays due, and keeps nobody from the others. */
@@ -108,6 +110,10 @@ export async function maintain(
   for await (const { key } of records.list({ kind: 'subject', dueBefore: clock.now() }))
     await withdrawFrom(context, key).catch((error: unknown) => failures.push(error));
 
+  await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
+  await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
+
+  await killSwitches.refresh();
   await tasks.refresh();
   let revalidated = 0;
   const running = new Map(tasks.active().map((task) => [task.subject, task]));

@@ -5,10 +5,13 @@ import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
 import { withdrawDelegations } from './delegation-withdrawal.ts';
+import type { Directory } from './directory.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
+import type { Hold } from './holds.ts';
 import { OwnJournal } from './journal-adoption.ts';
+import type { KillSwitches } from './kill-switches.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import { PauseNotices } from './pause-notices.ts';
@@ -61,6 +64,12 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
 
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
+  /** What directories say about people: links to principals, events that were pushed, those that match nobody. */
+  readonly directory: Directory;
+  /** What an operator stops as a whole: an agent, a tenant, a provider. */
+  readonly killSwitches: KillSwitches;
+  /** The gate sources that do not answer. Each hold ends by itself. */
+  holds(): AsyncIterable<Hold>;
 
   /**
    * What happened in a task: who acted, for whom, under which authority, what was done, refused or is unknown, and each
@@ -175,6 +184,9 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       const subject = await reportUserState(runtime, principal, report);
       if (report.state === 'revoked') withdrawInBackground(subject);
     },
+    directory: runtime.directory,
+    killSwitches: runtime.killSwitches,
+    holds: () => runtime.holds.current(),
     async explain(taskId) {
       const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
       return explain({ audit: runtime.audit, taskId, onBehalfOf });

@@ -1,4 +1,3 @@
-import { AuthError } from './errors.ts';
 import {
   type AccessTokenSlot,
   claimed,
@@ -12,7 +11,7 @@ import { fingerprintOf, randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
 import { settle, swapAttempt } from './settlement.ts';
-import type { GateMoment } from './user-state.ts';
+import { denialOf, type GateMoment } from './user-state.ts';
 
 /**
  * Rotates a grant once, for one slot: gate → claim → present → settle → gate.
@@ -42,11 +41,7 @@ export async function rotate(
 /** Before the token is presented: the person must be active, as of now. */
 export async function allow(context: RotationContext, moment: GateMoment): Promise<void> {
   const verdict = await context.gate(moment);
-  if (verdict.state === 'active') return;
-  throw new AuthError('user_state', {
-    reason: verdict.state,
-    detail: `${verdict.source} says ${verdict.state}`,
-  });
+  if (verdict.state !== 'active') throw denialOf(verdict);
 }
 
 /** The claim: a compare-and-swap from idle to refreshing, written ahead of the request. */

@@ -7,12 +7,16 @@ import type {
   ResourceConfiguration,
 } from './configuration.ts';
 import { defaultSendByMs } from './configuration-check.ts';
+import { Directory } from './directory.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
+import { grantActivity } from './grant-activity.ts';
 import { Grants } from './grants.ts';
+import { Holds } from './holds.ts';
 import { Installation } from './installation.ts';
 import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
+import { KillSwitches } from './kill-switches.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
 import { principalId } from './principal-id.ts';
 import { createProofMaker } from './proof-of-possession.ts';
@@ -62,15 +66,27 @@ export function assembleRuntime(
     store,
     clock,
     { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
-    (notice) =>
-      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.hear(notice.id),
+    ({ kind, id }) => {
+      if (kind === 'task') hears.taskChanged(id);
+      if (kind === 'subject') userStates.hear(id);
+      if (kind === 'hold') userStates.hearSource(id);
+      if (kind === 'switch') killSwitches.hear();
+    },
   );
+  const killSwitches = new KillSwitches(() => runtime);
+  const holds = new Holds(() => runtime, {
+    afterMs: options.policy?.holdNoticeAfterMs ?? 60_000,
+    tell: options.onHold,
+  });
   const userStates = new UserStates({
     clock,
     sources:
       typeof options.gate === 'function' ? [{ name: 'gate', check: options.gate }] : options.gate,
     times: gateTimes(options),
     reported: (principal) => reportedUserState({ records, keyedHash }, principal),
+    introspect: (principal, provider) => grantActivity(runtime, principal, provider),
+    held: (source, principal) => void holds.open(source, principal).catch(ignoreUnwritten),
+    released: (source) => void holds.end(source).catch(ignoreUnwritten),
     changed(principal, verdict, before) {
       // Whoever asks first tells the others; what they make of it they ask the gate themselves.
       const denied = verdict.state !== 'active' && verdict.state !== 'unknown';
@@ -144,6 +160,9 @@ export function assembleRuntime(
     policy: policyOf(options),
     notifiers: options.notifiers ?? [],
     userStates,
+    holds,
+    killSwitches,
+    directory: new Directory(() => runtime),
     feed,
     grants,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
@@ -167,6 +186,9 @@ function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => v
 
 /** The notice only spares other processes a wait: each of them asks the gate itself before it mints anything. */
 function ignoreUnpublished(): void {}
+
+/** This process holds by itself; whoever looks after holds finds out for the others. */
+function ignoreUnwritten(): void {}
 
 function assembleProvider(
   name: string,

@@ -15,6 +15,7 @@ import { type Effect, type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Provider, Runtime } from './runtime.ts';
 import type { TaskAuthority, TaskRecord } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
+import { denialOf } from './user-state.ts';
 import { checked, principalSchema } from './validation.ts';
 
 /** What a task is given. */
@@ -70,12 +71,13 @@ export async function startTask(
   const needs = union(options.requirements).map((need) => resolve(runtime, need));
 
   const subject = await principalId(runtime.keyedHash, principal);
+  for (const { provider } of needs) {
+    const scope = { agent, tenant: principal.tenant, provider: provider.name };
+    const stopped = await runtime.killSwitches.check(scope);
+    if (stopped !== undefined) throw denialOf(stopped);
+  }
   const verdict = await runtime.userStates.check(principal, subject, 'start');
-  if (verdict.state !== 'active')
-    throw new AuthError('user_state', {
-      reason: verdict.state,
-      detail: `${verdict.source} says ${verdict.state}`,
-    });
+  if (verdict.state !== 'active') throw denialOf(verdict);
 
   const taskId = randomId();
   const authorities: TaskAuthority[] = [];

@@ -2,13 +2,14 @@ import { type DelegationStrategyName, delegatedSlot, isExchange } from './delega
 import { AuthError } from './errors.ts';
 import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
+import type { SwitchScope } from './kill-switches.ts';
 import { tooShortLived } from './refresher.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
 import type { TokenRequest, TokenSource } from './token-source.ts';
-import type { SubjectCell } from './user-state.ts';
+import { denialOf, type SubjectCell } from './user-state.ts';
 
 /** What a requirement means for one task: which resource, which source of tokens, which slot. */
 export interface Binding {
@@ -16,6 +17,7 @@ export interface Binding {
   readonly resource: ProtectedResource;
   readonly source: TokenSource;
   readonly slot: SlotSpec;
+  readonly switches: SwitchScope;
 }
 
 /** Gives a task its access tokens: none while it is paused, ended, out of time, or its principal is stopped. */
@@ -43,7 +45,7 @@ export class TaskAuthority {
     if (binding === undefined) return undefined;
     this.#last = binding;
     const now = this.#runtime.clock.now();
-    if (!this.#isOpen(now)) return undefined;
+    if (!this.#isOpen(now) || this.#runtime.killSwitches.blocks(binding.switches)) return undefined;
     return binding.source.peek(binding.slot, now);
   }
 
@@ -64,8 +66,12 @@ export class TaskAuthority {
 
   /** What is known of task and person mostly outlasts what the feed may be believed, and then no clock need be read. */
   #isBelieved(): boolean {
-    const { feed, clock } = this.#runtime;
-    const untilMs = Math.min(this.#subject.trustedUntilMs, this.#cell.believedUntilMs);
+    const { feed, clock, killSwitches } = this.#runtime;
+    const untilMs = Math.min(
+      this.#subject.trustedUntilMs,
+      this.#cell.believedUntilMs,
+      killSwitches.believedUntilMs,
+    );
     return untilMs >= feed.trustedUntilMs || clock.monotonicMs() < untilMs;
   }
 
@@ -76,7 +82,8 @@ export class TaskAuthority {
    */
   async token(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
     await this.ensureActive();
-    const { source, slot } = await this.bind(requirement);
+    const { source, slot, switches } = await this.bind(requirement);
+    await this.#ensureReleased(switches);
     // A resource that refuses a token may know before the gate's last answer is due that the person was stopped. A
     // refresh on that answer would have the issuer refuse the grant for good.
     if (request.rejectedGeneration !== undefined)
@@ -85,16 +92,18 @@ export class TaskAuthority {
     if (!mayMint) {
       const held = request.rejectedGeneration === undefined ? source.peek(slot) : undefined;
       if (held !== undefined) return held;
-      throw this.#stopped();
+      throw denialOf(this.#subject.verdict);
     }
     // A task's own token is not minted any more for a task that ended or was paused while it queued for the grant.
     const own = slot.scopes !== undefined;
     const mayMintOwn = own ? () => this.ensureActive() : undefined;
     for (let outlived = false; ; outlived = true) {
       const token = await source.token(slot, request, mayMintOwn);
-      if (this.#isOpen(this.#runtime.clock.now())) return token;
+      const isReleased = !this.#runtime.killSwitches.blocks(switches);
+      if (isReleased && this.#isOpen(this.#runtime.clock.now())) return token;
       // The wait may have been long: a pause or a revocation that came meanwhile holds.
       await this.ensureActive();
+      await this.#ensureReleased(switches);
       await this.#ensureSubject(requirement);
       // And so may this one have been, for longer than the token lives: once more.
       if (!isOver(token, this.#runtime.clock.now())) return token;
@@ -120,7 +129,12 @@ export class TaskAuthority {
     const tokens = isExchange(delegation)
       ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
       : await this.#tokensOfGrant(delegation, authority, resource);
-    const binding = { requirement, resource, ...tokens };
+    const switches = {
+      agent: task.agent,
+      tenant: task.principal.tenant,
+      provider: authority.provider,
+    };
+    const binding = { requirement, resource, switches, ...tokens };
     this.#remember(binding);
     return binding;
   }
@@ -172,12 +186,16 @@ export class TaskAuthority {
       await userStates.check(principal, subject, 'revalidate');
     if (this.#subject.verdict.state === 'active') return true;
     if (userStates.tolerates(this.#subject, requirement.effect)) return false;
-    throw this.#stopped();
+    throw denialOf(this.#subject.verdict);
   }
 
-  #stopped(): AuthError {
-    const { state, source } = this.#subject.verdict;
-    return new AuthError('user_state', { reason: state, detail: `${source} says ${state}` });
+  /** @throws {AuthError} `stopped_by_operator` while a kill switch stops this. */
+  async #ensureReleased(switches: SwitchScope): Promise<void> {
+    const { killSwitches } = this.#runtime;
+    const stopped = await killSwitches.check(switches).catch((cause: unknown) => {
+      throw new AuthError('store_unavailable', { cause });
+    });
+    if (stopped !== undefined) throw denialOf(stopped);
   }
 }
 

@@ -25,8 +25,9 @@ import {
 } from './issuer-options.ts';
 import { createProvider, createSigningKey, type IssuerParts } from './issuer-provider.ts';
 import { type SeededGrant, type SeedGrantOptions, seedGrant } from './issuer-seed.ts';
-import { createTestUsers, scimUsers, type TestUser } from './issuer-users.ts';
+import { createTestUsers, type TestUser } from './issuer-users.ts';
 import { closeServer, listenOnLoopback } from './loopback-server.ts';
+import { scimUsers } from './scim-users.ts';
 import { type Middleware, tokenEndpoint } from './token-endpoint.ts';
 import { registerTokenExchange } from './token-exchange.ts';
 
