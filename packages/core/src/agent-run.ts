@@ -1,4 +1,4 @@
-import type { CallInvocation } from './call-entry.ts';
+import { CallEntry, type CallInvocation } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
 import { AuthError } from './errors.ts';
 import { type CallContext, GuardedCall } from './guarded-call.ts';
@@ -12,6 +12,7 @@ import type { Runtime } from './runtime.ts';
 import type { TaskAuthority } from './task-authority.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
+import type { Tickets } from './tickets.ts';
 
 /** A call that got no authority, as the run met it. */
 export interface Refusal {
@@ -33,6 +34,7 @@ export interface RunContext {
   readonly tasks: Tasks;
   readonly pauses: Pauses;
   readonly ledger: Ledger;
+  readonly tickets: Tickets;
   readonly authority: TaskAuthority;
   readonly cell: TaskCell;
 }
@@ -102,12 +104,44 @@ export class AgentRun {
     return this.#calls.flatMap((call) => call.entry ?? []);
   }
 
-  /** Binds one tool call. Never throws: a call that may not run has a principal whose `fetch` rejects. */
+  /**
+   * Asked before anything of a step runs: whether it is known already that a call has no authority. Then the call is
+   * refused as if it had been made, and this is the refusal. Mints nothing.
+   */
+  async preflight(invocation: CallInvocation): Promise<AuthError | undefined> {
+    const { authority } = this.#context;
+    const { requirement } = invocation;
+    if (!this.halted && authority.peek(requirement) !== undefined) return undefined;
+    const lacking = await authority.lacking(requirement);
+    return lacking === undefined ? undefined : await this.call(invocation).refuse(lacking);
+  }
+
+  /**
+   * Takes down that the app asks a person about a call before it runs. Whoever then says that it was approved is
+   * believed once, and only because of this.
+   *
+   * @throws {AuthError} `store_unavailable`.
+   */
+  async ask(invocation: CallInvocation): Promise<void> {
+    await new CallEntry(this.#contextOf(invocation), invocation).ask();
+  }
+
+  /**
+   * Binds one tool call. Never throws: a call that may not run has an `admission` that says so, and a principal
+   * whose `fetch` rejects.
+   */
   call(invocation: CallInvocation): GuardedCall {
-    const { runtime, ledger, authority, tasks, pauses } = this.#context;
-    const context: CallContext = {
+    const call = new GuardedCall(this.#contextOf(invocation), invocation);
+    this.#calls.push(call);
+    return call;
+  }
+
+  #contextOf(invocation: CallInvocation): CallContext {
+    const { runtime, ledger, tickets, authority, tasks, pauses } = this.#context;
+    return {
       runtime,
       ledger,
+      tickets,
       authority,
       runId: this.id,
       holder: this.#holder,
@@ -125,10 +159,19 @@ export class AgentRun {
       refused: ({ toolCallId, toolName }, error) =>
         this.#refusals.push({ toolCallId, toolName, error }),
       audit: (event) => tasks.audit(this.#task, event),
+      over: () => (this.halted ? this.#over() : undefined),
     };
-    const call = new GuardedCall(context, invocation);
-    this.#calls.push(call);
-    return call;
+  }
+
+  /** What a call is told that begins when the run is over. */
+  async #over(): Promise<AuthError> {
+    try {
+      await this.#context.authority.ensureActive();
+    } catch (error) {
+      return authErrorOf(error);
+    }
+    // Somebody resumed the task meanwhile: with a run of its own.
+    return this.#refusals[0]?.error ?? new AuthError('task_paused');
   }
 
   /** How the run ended, as the store knows it. `completed` only if nothing was refused and the task is still active. */

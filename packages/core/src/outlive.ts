@@ -21,6 +21,7 @@ import { reportUserState, type UserStateReport } from './subject-state.ts';
 import { Task } from './task.ts';
 import { TaskAuthority } from './task-authority.ts';
 import { type TaskCell, Tasks } from './tasks.ts';
+import { Tickets } from './tickets.ts';
 
 /** The resources of an app as requirements name them: scopes are completed and checked by the compiler. */
 export type ConfiguredResources<Resources> = {
@@ -91,6 +92,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
+  const tickets = new Tickets(runtime);
   const pauses = new Pauses(runtime, tasks);
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
@@ -98,7 +100,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
-    return new Task({ ...context, authority, cell });
+    return new Task({ ...context, tickets, authority, cell });
   }
 
   /** Answers what stops it, and resolves when a round under way has ended. */

@@ -1,6 +1,7 @@
 import { delegatedSlot } from './delegation.ts';
 import { AuthError } from './errors.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
+import { authErrorOf } from './refusal.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
@@ -95,6 +96,23 @@ export class TaskAuthority {
       await this.#ensureSubject(requirement);
       // And so may this one have been, for longer than the token lives: once more.
       if (outlived || !isOver(token, this.#runtime.clock.now())) return token;
+    }
+  }
+
+  /**
+   * Why there will be no token for `requirement`, if that is known: asks for what this process cannot be sure of, and
+   * mints nothing. What passes by itself may have passed when the call is made, and does not count.
+   */
+  async lacking(requirement: Requirement): Promise<AuthError | undefined> {
+    try {
+      await this.ensureActive();
+      const { source, slot } = await this.bind(requirement);
+      await this.#ensureSubject(requirement);
+      if (source.peek(slot) === undefined) await source.ensureAlive();
+      return undefined;
+    } catch (failure) {
+      const error = authErrorOf(failure);
+      return error.recovery === 'wait' ? undefined : error;
     }
   }
 

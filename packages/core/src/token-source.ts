@@ -84,6 +84,16 @@ export class TokenSource {
     return (this.#known ?? (await this.#read()))?.value;
   }
 
+  /**
+   * Reads the store where this process does not know of a living grant.
+   *
+   * @throws {AuthError} when the grant is dead or gone.
+   */
+  async ensureAlive(): Promise<void> {
+    if (isAlive(this.#known?.value)) return;
+    assertAlive((await this.#read())?.value);
+  }
+
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */
   forget(): void {
     this.#known = undefined;
@@ -149,19 +159,14 @@ export class TokenSource {
     let outlived = false;
     for (;;) {
       const current = await this.#read();
-      if (current === undefined)
-        throw new AuthError('reauthorization_required', { reason: 'no_grant' });
+      if (current === undefined) throw noGrant();
       const held = current.value.slots[slot.key];
       if (held !== undefined && this.#serves(held, rejected)) return held;
 
       if (this.#context.closed())
         throw new AuthError('cancelled', { detail: 'the runtime is closed' });
+      assertAlive(current.value);
       const { state } = current.value;
-      if (state.status === 'dead')
-        throw new AuthError(
-          state.death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required',
-          { reason: state.death, detail: state.error },
-        );
 
       let waitMs: number;
       if (state.status === 'idle') {
@@ -286,6 +291,26 @@ export class TokenSource {
       giveUp.catch(() => undefined);
     }
   }
+}
+
+type LivingGrant = GrantRecord & {
+  readonly state: Exclude<GrantRecord['state'], { status: 'dead' }>;
+};
+
+function isAlive(grant: GrantRecord | undefined): grant is LivingGrant {
+  return grant !== undefined && grant.state.status !== 'dead';
+}
+
+function assertAlive(grant: GrantRecord | undefined): asserts grant is LivingGrant {
+  if (isAlive(grant)) return;
+  if (grant?.state.status !== 'dead') throw noGrant();
+  const { death, error } = grant.state;
+  const code = death === 'step_up_required' ? 'step_up_required' : 'reauthorization_required';
+  throw new AuthError(code, { reason: death, detail: error });
+}
+
+function noGrant(): AuthError {
+  return new AuthError('reauthorization_required', { reason: 'no_grant' });
 }
 
 /** Callers that want the same share one refresh: what "the same" is. */
