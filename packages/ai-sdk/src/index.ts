@@ -1,4 +1,7 @@
 export type { AgentLike } from './agent.ts';
+export { type AgentTool, type AgentToolDefinition, agentTool } from './agent-tool.ts';
+export type { Answers } from './answers.ts';
+export type { NotResumed } from './continue-run.ts';
 export type {
   AnyTool,
   CredentialExecuteOptions,
@@ -8,9 +11,9 @@ export type {
   PassThroughKey,
   SdkExecuteOptions,
 } from './credential-tool.ts';
+export type { PartialResult, TaskOutcome } from './outcome.ts';
 export type { PausedRun, PendingCall } from './paused-run.ts';
 export {
-  type NotResumed,
   type ResumedAgent,
   type Resumer,
   type ResumeSettings,

@@ -1,6 +1,7 @@
-import { ConfigurationError, type RunOutcome, type Task } from '@outlive/core';
+import { ConfigurationError, type Task } from '@outlive/core';
 import { type AgentLike, isAgent } from './agent.ts';
-import type { PausedRun } from './paused-run.ts';
+import { newRun } from './continue-run.ts';
+import type { TaskOutcome } from './outcome.ts';
 import {
   generateWithAgent,
   type LoopFunction,
@@ -13,7 +14,7 @@ import {
 export interface TaskAgent<A extends AgentLike> {
   generate(
     ...args: Parameters<A['generate']>
-  ): Promise<RunOutcome<Awaited<ReturnType<A['generate']>>, PausedRun>>;
+  ): Promise<TaskOutcome<Awaited<ReturnType<A['generate']>>>>;
   stream(...args: Parameters<A['stream']>): Promise<StreamRun<Awaited<ReturnType<A['stream']>>>>;
 }
 
@@ -32,7 +33,7 @@ export function withTask<A extends AgentLike>(task: Task, agent: A): TaskAgent<A
 export function withTask<Args extends unknown[], Result>(
   task: Task,
   generate: (...args: Args) => PromiseLike<Result>,
-): (...args: Args) => Promise<RunOutcome<Result, PausedRun>>;
+): (...args: Args) => Promise<TaskOutcome<Result>>;
 /** Binds `streamText` to a task: same settings; the stream at once, the outcome when it ends. */
 export function withTask<Args extends unknown[], Result>(
   task: Task,
@@ -41,11 +42,11 @@ export function withTask<Args extends unknown[], Result>(
 export function withTask(task: Task, target: object): unknown {
   if (isAgent(target))
     return {
-      generate: (options: object) => generateWithAgent(task.startRun(), target, options),
-      stream: (options: object) => streamWithAgent(task.startRun(), target, options),
+      generate: (options: object) => generateWithAgent(newRun(task), target, options),
+      stream: (options: object) => streamWithAgent(newRun(task), target, options),
     };
   if (isLoopFunction(target))
-    return (settings: object) => runFunction(task.startRun(), target, settings);
+    return (settings: object) => runFunction(newRun(task), target, settings);
   throw notRunnable('withTask', target);
 }
 

@@ -1,4 +1,4 @@
-import type { RunOutcome, Task } from '@outlive/core';
+import type { Task } from '@outlive/core';
 import type { TestLanguageModel } from '@outlive/testing';
 import { generateText, type ModelMessage, stepCountIs, streamText, ToolLoopAgent } from 'ai';
 import {
@@ -6,6 +6,7 @@ import {
   type Resumer,
   type ResumeTaskOptions,
   resumeTask,
+  type TaskOutcome,
   withTask,
 } from '../../src/index.ts';
 import type { createTools } from './tools.ts';
@@ -18,7 +19,10 @@ type Tools = ReturnType<typeof createTools>;
 
 /** What every way of running a loop gives, as far as tests look at it. */
 export interface Ran {
-  readonly outcome: RunOutcome<{ readonly text: string | PromiseLike<string> }, PausedRun>;
+  readonly outcome: TaskOutcome<{
+    readonly text: string | PromiseLike<string>;
+    readonly steps: unknown;
+  }>;
   /** Parts of the stream; empty for the ways that do not stream. */
   readonly parts: readonly unknown[];
 }
