@@ -11,6 +11,7 @@ export type {
   PassThroughKey,
   SdkExecuteOptions,
 } from './credential-tool.ts';
+export type { Guard } from './guarded-calls.ts';
 export type { PartialResult, TaskOutcome } from './outcome.ts';
 export type { PausedRun, PendingCall } from './paused-run.ts';
 export {
@@ -21,5 +22,7 @@ export {
   resumeTask,
 } from './resume-task.ts';
 export type { StreamRun } from './run-loop.ts';
+export { runTask } from './run-task.ts';
 export { principalOf, withCredential } from './with-credential.ts';
+export { withCredentials } from './with-credentials.ts';
 export { type TaskAgent, withTask } from './with-task.ts';

@@ -9,10 +9,10 @@ import {
   notResumed,
   stillPaused,
 } from './continue-run.ts';
+import { isLoopFunction, notRunnable } from './loop-function.ts';
 import type { TaskOutcome } from './outcome.ts';
 import { assertPausedRun, type PausedRun } from './paused-run.ts';
 import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from './run-loop.ts';
-import { isLoopFunction, notRunnable } from './with-task.ts';
 
 /** What `resumeTask` needs of an `Outlive`. */
 export type Resumer = Pick<Outlive, 'resume' | 'task'>;

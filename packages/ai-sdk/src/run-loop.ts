@@ -2,14 +2,12 @@ import type { GuardedAgent } from './agent.ts';
 import type { LoopStart } from './continue-run.ts';
 import { guardAgent } from './guard-agent.ts';
 import { asArray, guardSettings } from './guard-settings.ts';
+import { isPromiseLike, type LoopFunction } from './loop-function.ts';
 import type { LoopSettings, Step } from './loop-settings.ts';
 import { conclude, type TaskOutcome } from './outcome.ts';
 import { RunGuard } from './run-guard.ts';
 import { SubAgents } from './sub-agents.ts';
 import { type StreamWatch, watchStream } from './watch-stream.ts';
-
-/** `generateText` or `streamText`, seen from the outside. */
-export type LoopFunction = (settings: object) => unknown;
 
 /** A started streaming run. */
 export interface StreamRun<Result> {
@@ -96,13 +94,4 @@ async function streamedOutcome(
 
 function guardOf(start: LoopStart): RunGuard {
   return new RunGuard(start.task, start.run, new SubAgents(start, generateWithAgent));
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }

@@ -1,14 +1,9 @@
-import { ConfigurationError, type Task } from '@outlive/core';
+import type { Task } from '@outlive/core';
 import { type AgentLike, isAgent } from './agent.ts';
 import { newRun } from './continue-run.ts';
+import { isLoopFunction, notRunnable } from './loop-function.ts';
 import type { TaskOutcome } from './outcome.ts';
-import {
-  generateWithAgent,
-  type LoopFunction,
-  runFunction,
-  type StreamRun,
-  streamWithAgent,
-} from './run-loop.ts';
+import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from './run-loop.ts';
 
 /** An agent bound to one task: same options, and an honest outcome instead of the bare result. */
 export interface TaskAgent<A extends AgentLike> {
@@ -48,17 +43,4 @@ export function withTask(task: Task, target: object): unknown {
   if (isLoopFunction(target))
     return (settings: object) => runFunction(newRun(task), target, settings);
   throw notRunnable('withTask', target);
-}
-
-/** Whether a target is `generateText`, `streamText` or a function like them. */
-export function isLoopFunction(target: unknown): target is LoopFunction {
-  return typeof target === 'function';
-}
-
-/** What is said when a target is neither a function nor an agent. */
-export function notRunnable(caller: string, target: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `${caller}: expected generateText, streamText or an agent, got ${target === null ? 'null' : typeof target}`,
-    ['target'],
-  );
 }
