@@ -28,10 +28,10 @@ export function guardSettings<Settings extends LoopSettings>(
       toolApproval !== undefined && {
         toolApproval: composeToolApproval(toolApproval, tools, guard),
       }),
-    stopWhen: [() => guard.halted, ...asArray(stopWhen)],
+    stopWhen: [async () => guard.halted && !(await guard.mayContinue()), ...asArray(stopWhen)],
     prepareStep: async (options: PrepareStepOptions) => {
       guard.beginStep(options);
-      if (guard.halted) return haltedStep;
+      if (guard.halted && !(await guard.mayContinue())) return haltedStep;
       const prepared = await prepareStep?.(options);
       // Asked last, right before the model's turn, and of the store: another process may have paused the task.
       if (!(await guard.grantTurn())) return haltedStep;

@@ -48,9 +48,15 @@ export class RunGuard {
     return this.#stopped !== undefined || this.agents.waiting || this.run.halted;
   }
 
-  /** Grants the model its next turn, if it may have one as the store knows it now. */
+  /** Whether the loop may go on, as the store knows it now: what this process knows may be old. */
+  async mayContinue(): Promise<boolean> {
+    if (this.#stopped !== undefined || this.agents.waiting) return false;
+    return await this.run.mayContinue();
+  }
+
+  /** Grants the model its next turn, if it may have one. */
   async grantTurn(): Promise<boolean> {
-    this.#turnGranted = !this.halted && (await this.run.mayContinue());
+    this.#turnGranted = await this.mayContinue();
     return this.#turnGranted;
   }
 

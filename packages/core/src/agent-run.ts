@@ -54,6 +54,8 @@ export class AgentRun {
   readonly #holder: string;
   readonly #calls: GuardedCall[] = [];
   readonly #refusals: Refusal[] = [];
+  /** The pause for which the model was denied a turn. */
+  #stoppedBy: Pause | undefined;
 
   /** @internal */
   constructor(
@@ -82,16 +84,17 @@ export class AgentRun {
 
   /**
    * Asked before the model gets another turn: whether it may, as the store knows it now. Another process may have
-   * paused the task since this one last listened.
+   * paused the task, or resumed it, since this one last listened.
    */
   async mayContinue(): Promise<boolean> {
-    if (this.halted) return false;
+    if (this.#refusals.length > 0) return false;
     try {
       await this.#context.tasks.read(this.taskId);
     } catch {
       // A store that cannot be asked stops no turn of the model: what needs authority fails closed by itself.
     }
-    return !this.halted;
+    this.#stoppedBy ??= this.#task.pause;
+    return !this.halted && this.#stoppedBy === undefined;
   }
 
   /** The calls that were refused, in the order in which they failed. */
@@ -163,15 +166,17 @@ export class AgentRun {
     };
   }
 
-  /** What a call is told that begins when the run is over. */
-  async #over(): Promise<AuthError> {
+  /** What a call is told that begins when the run is over, as the store knows it now. */
+  async #over(): Promise<AuthError | undefined> {
+    const { tasks, authority } = this.#context;
     try {
-      await this.#context.authority.ensureActive();
+      await tasks.read(this.taskId);
+      await authority.ensureActive();
+      // Somebody may have resumed the task, but a run that was refused something is over.
+      return this.#refusals[0]?.error;
     } catch (error) {
       return authErrorOf(error);
     }
-    // Somebody resumed the task meanwhile: with a run of its own.
-    return this.#refusals[0]?.error ?? new AuthError('task_paused');
   }
 
   /** How the run ended, as the store knows it. `completed` only if nothing was refused and the task is still active. */
@@ -191,8 +196,11 @@ export class AgentRun {
           return { status: 'failed', error: new AuthError('task_ended', { reason: 'failed' }) };
         case 'active':
           if (await tasks.expireIfDue(task)) return { status: 'expired' };
-          if (first === undefined) return { status: 'completed' };
-          return await this.#pausedFor(first);
+          if (first !== undefined) return await this.#pausedFor(first);
+          // Another process resumed the task after this run was stopped, which still waits.
+          return this.#stoppedBy === undefined
+            ? { status: 'completed' }
+            : { status: 'paused', pause: this.#stoppedBy };
         case 'completed':
           break;
       }

@@ -17,7 +17,7 @@ export interface CallContext extends EntryContext {
   readonly pause: (reason: PauseReason, call: CallInvocation) => Promise<Pause | undefined>;
   readonly refused: (call: CallInvocation, error: AuthError) => void;
   /** Why no further call of the run may begin, if that is so. */
-  readonly over: () => Promise<AuthError> | undefined;
+  readonly over: () => Promise<AuthError | undefined> | undefined;
 }
 
 /** One credentialed tool call: its principal, its place in the ledger, and what became of it. */
@@ -130,10 +130,11 @@ export class GuardedCall {
   #admission(): Promise<AuthError | undefined> | undefined {
     if (this.#context.resumed) return this.#admit(this.#entry.admit());
     const over = this.#context.over();
-    if (over !== undefined) return this.#admit(over);
-    return this.#invocation.approval === undefined
-      ? undefined
-      : this.#admit(this.#entry.admitApproved());
+    const { approval } = this.#invocation;
+    if (over === undefined && approval === undefined) return undefined;
+    const admitApproved = async (): Promise<AuthError | undefined> =>
+      approval === undefined ? undefined : await this.#entry.admitApproved();
+    return this.#admit((async () => (await over) ?? (await admitApproved()))());
   }
 
   async #admit(admitting: Promise<AuthError | undefined>): Promise<AuthError | undefined> {

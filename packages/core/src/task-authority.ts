@@ -105,10 +105,11 @@ export class TaskAuthority {
    */
   async lacking(requirement: Requirement): Promise<AuthError | undefined> {
     try {
-      await this.ensureActive();
       const { source, slot } = await this.bind(requirement);
       await this.#ensureSubject(requirement);
       if (source.peek(slot) === undefined) await source.ensureAlive();
+      // Last: that the task is paused for another call does not say what this one lacks.
+      await this.ensureActive();
       return undefined;
     } catch (failure) {
       const error = authErrorOf(failure);
