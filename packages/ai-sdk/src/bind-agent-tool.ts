@@ -12,8 +12,8 @@ export function bindAgentTool(
 ): ExecutableTool {
   return {
     ...tool,
-    // A call that goes on comes as an approval, and ai 6 denies the approval of a call that needs none.
-    needsApproval: (_input, { toolCallId }) => guard.replaying && guard.agents.resumes(toolCallId),
+    // An approval that comes back is judged when the call is made. ai 6 denies the approval of a call that needs none.
+    needsApproval: () => guard.replaying,
     async execute(input, options) {
       const { toolCallId, abortSignal } = options;
       guard.noteReplay(options);
