@@ -2,6 +2,7 @@ import {
   type AgentRun,
   AuthError,
   ConfigurationError,
+  hasEnded,
   type Refusal,
   type Task,
 } from '@outlive/core';
@@ -68,7 +69,7 @@ export class RunGuard {
   async ensureTurn(): Promise<void> {
     const granted = this.#turnGranted ? !this.halted : await this.grantTurn();
     this.#turnGranted = false;
-    if (!granted) throw this.#stopped ?? this.refusals[0]?.error ?? new AuthError('task_paused');
+    if (!granted) throw this.#stopped ?? this.refusals[0]?.error ?? stoppedTask(this.task);
   }
 
   /** Every call that was refused, agents among them. */
@@ -158,6 +159,12 @@ export class RunGuard {
     this.noteRequest(toolCallId, request);
     return request;
   }
+}
+
+function stoppedTask({ status, currentPause }: Task): AuthError {
+  return hasEnded(status)
+    ? new AuthError('task_ended', { reason: status })
+    : new AuthError('task_paused', { ref: currentPause?.id });
 }
 
 function parsedJson(text: string): unknown {

@@ -14,7 +14,7 @@ export function withCredentials<
 >(
   tools: Tools,
   requirements: { readonly [Name in keyof Resources]: Requirement<Resources[Name]> } & {
-    readonly [Name in Exclude<keyof Resources, keyof Tools>]: never;
+    readonly [Name in Exclude<keyof Resources & string, keyof Tools>]: never;
   },
 ): Tools {
   const guarded: ToolSet = { ...tools };
