@@ -1,4 +1,11 @@
-import { AuthError, type LedgerEntry, type Pause, type Refusal, type Task } from '@outlive/core';
+import {
+  AuthError,
+  ConfigurationError,
+  type LedgerEntry,
+  type Pause,
+  type Refusal,
+  type Task,
+} from '@outlive/core';
 import type { GuardedAgent } from './agent.ts';
 import type { AgentToolParts } from './agent-tool.ts';
 import { continueRun, type LoopStart, newRun } from './continue-run.ts';
@@ -17,6 +24,15 @@ export interface AgentCall {
   readonly toolCallId: string;
   readonly toolName: string;
   readonly abortSignal?: AbortSignal | undefined;
+}
+
+const requestType = 'tool-approval-request';
+
+/** A part of what a loop ended with, as far as the adapter looks at it. */
+interface ContentPart {
+  readonly type: string;
+  readonly isAutomatic?: boolean;
+  readonly toolCall?: { readonly toolName: string };
 }
 
 interface PausedAgent {
@@ -85,6 +101,7 @@ export class SubAgents {
     const { toolCallId, toolName } = call;
     switch (outcome.status) {
       case 'completed':
+        assertAsksNobody(outcome.result);
         return agent.answer(outcome.result);
       case 'paused': {
         const { pause, state } = outcome;
@@ -117,4 +134,15 @@ export class SubAgents {
     if ('status' in continued) return continued;
     return await this.#generate(continued, agent, { ...options, messages: continued.messages });
   }
+}
+
+/** @throws {ConfigurationError} when the agent ended with a question, which nobody would see. */
+function assertAsksNobody(result: unknown): void {
+  const { content = [] } = result as { readonly content?: readonly ContentPart[] };
+  const asked = content.find(({ type, isAutomatic }) => type === requestType && !isAutomatic);
+  if (asked === undefined) return;
+  throw new ConfigurationError(
+    `agentTool: agent: expected tools that run without an approval, got one for ${asked.toolCall?.toolName}`,
+    ['agent'],
+  );
 }

@@ -174,6 +174,22 @@ describe('an agent as a tool', () => {
     expect(outcome.status).not.toBe('completed');
   });
 
+  it('fails when it asks for an approval, which nobody would see', async () => {
+    const { task } = await world.startStory();
+    const executed: string[] = [];
+    const { sendMail } = createTools(executed);
+    const clerk = asTool(createScriptedModel([callTool('sendMail', {}, 'S')]), {
+      sendMail: { ...sendMail, needsApproval: true },
+    });
+    const outer = createScriptedModel([asks, say('The clerk may not.')]);
+    const { outcome } = await run('generateText', task, outer, { clerk });
+    expect(outcome.status).toBe('completed');
+    expect(JSON.stringify(outer.prompts[1])).toContain(
+      'expected tools that run without an approval',
+    );
+    expect(executed).toEqual([]);
+  });
+
   it('lets the calling model deal with a failure of its own', async () => {
     const { task } = await world.startStory();
     const failing = createScriptedModel(() => Promise.reject(new Error('out of words')));
