@@ -1,5 +1,11 @@
-import { type PausedRun, resumeTask, withCredential, withTask } from '@outlive/ai-sdk';
-import type { RunOutcome, Task } from '@outlive/core';
+import {
+  type PausedRun,
+  resumeTask,
+  type TaskOutcome,
+  withCredential,
+  withTask,
+} from '@outlive/ai-sdk';
+import type { Task } from '@outlive/core';
 import {
   callTool,
   createMisbehavingModel,
@@ -67,7 +73,10 @@ interface Loop {
   readonly stopWhen: ReturnType<typeof stepCountIs>;
 }
 
-type Outcome = RunOutcome<{ readonly text: string | PromiseLike<string> }, PausedRun>;
+type Outcome = TaskOutcome<{
+  readonly text: string | PromiseLike<string>;
+  readonly steps: unknown;
+}>;
 
 /** What a run that streams gives, or one that does not. */
 type Returned =

@@ -1,4 +1,7 @@
 import { AuthError, type GuardedCall, type Requirement, requirementOf } from '@outlive/core';
+import { agentOf } from './agent-tool.ts';
+import { waits } from './approval.ts';
+import { bindAgentTool } from './bind-agent-tool.ts';
 import {
   type ExecutableTool,
   type Execute,
@@ -8,17 +11,19 @@ import {
 } from './execute.ts';
 import type { RunGuard } from './run-guard.ts';
 
-/** The same tools, with every credentialed one bound to the run; the others are the same objects. */
+/** The same tools, with every credentialed one and every agent bound to the run; the others are the same objects. */
 export function bindTools(
   tools: Readonly<Record<string, object>>,
   guard: RunGuard,
 ): Readonly<Record<string, object>> {
   return Object.fromEntries(
     Object.entries(tools).map(([toolName, tool]) => {
+      if (!isExecutable(tool)) return [toolName, tool];
       const requirement = requirementOf(tool);
-      return requirement !== undefined && isExecutable(tool)
-        ? [toolName, bindTool(tool, toolName, requirement, guard)]
-        : [toolName, tool];
+      if (requirement !== undefined)
+        return [toolName, bindTool(tool, toolName, requirement, guard)];
+      const agent = agentOf(tool);
+      return [toolName, agent ? bindAgentTool(tool, toolName, agent, guard) : tool];
     }),
   );
 }
@@ -29,16 +34,16 @@ function bindTool(
   requirement: Requirement,
   guard: RunGuard,
 ): ExecutableTool {
-  const needsApproval = tool.needsApproval ?? false;
+  const wants = tool.needsApproval ?? false;
   return {
     ...tool,
     execute: boundExecute(tool, toolName, requirement, guard),
-    // Calls that run again come as approvals, and ai 6 denies the approval of a call that needs none: it asks here,
-    // and only afterwards, if at all, does it execute.
-    needsApproval: (input, options) => {
-      guard.admitReplay(options);
-      if (guard.replays(options.toolCallId)) return true;
-      return typeof needsApproval === 'function' ? needsApproval(input, options) : needsApproval;
+    needsApproval: async (input, options) => {
+      // An approval that comes back is judged when the call is made. ai 6 denies the approval of a call that needs none.
+      if (guard.replaying) return true;
+      const { toolCallId } = options;
+      const wanted = typeof wants === 'function' ? await wants(input, options) : wants;
+      return (await waits(guard, { requirement, toolName, toolCallId, input }, !!wanted)) !== false;
     },
   };
 }
@@ -52,10 +57,12 @@ function boundExecute(
 ): Execute {
   return (input, options) => {
     const { toolCallId } = options;
-    const forged = guard.admitReplay(options);
-    if (forged) throw forged;
-
-    const call = guard.run.call({ requirement, toolName, toolCallId, input });
+    guard.noteReplay(options);
+    const approval = guard.approvalOf(toolCallId);
+    const call = guard.run.call({
+      ...{ requirement, toolName, toolCallId, input },
+      ...(approval !== undefined && { approval }),
+    });
     const execute = (): unknown => tool.execute(input, { ...options, principal: call.principal });
     if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(guard, call, execute);
     if (call.admission !== undefined) return answer(guard, call, execute);

@@ -1,4 +1,5 @@
 import type { ModelMessage } from 'ai';
+import { encodeBase64 } from './base64.ts';
 import type { RunGuard } from './run-guard.ts';
 
 /** Everything that was said in a run so far, as JSON. */
@@ -28,14 +29,8 @@ function plainMessages(messages: readonly ModelMessage[]): ModelMessage[] {
     JSON.stringify(messages, function (this: Record<string, unknown>, key, value: unknown) {
       // The original, because a Buffer's own toJSON has already been called on `value`.
       const original = this[key];
-      if (original instanceof ArrayBuffer) return base64(new Uint8Array(original));
-      return original instanceof Uint8Array ? base64(original) : value;
+      if (original instanceof ArrayBuffer) return encodeBase64(new Uint8Array(original));
+      return original instanceof Uint8Array ? encodeBase64(original) : value;
     }),
   );
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }

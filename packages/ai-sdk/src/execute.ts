@@ -8,6 +8,7 @@ export interface ExecuteOptions {
   readonly toolCallId: string;
   /** The conversation up to the call; for a call that is run again, with the approvals in it. */
   readonly messages?: readonly ModelMessage[];
+  readonly abortSignal?: AbortSignal;
   readonly principal?: unknown;
 }
 

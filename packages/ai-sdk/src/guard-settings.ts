@@ -1,4 +1,6 @@
+import { composeToolApproval } from './approval.ts';
 import { bindTools } from './bind-tools.ts';
+import { guardModel } from './guarded-model.ts';
 import { haltModel } from './halt-model.ts';
 import type { LoopSettings, PrepareStepOptions, StopCondition } from './loop-settings.ts';
 import type { RunGuard } from './run-guard.ts';
@@ -17,21 +19,27 @@ export function guardSettings<Settings extends LoopSettings>(
   watch: StreamWatch,
 ): Settings & LoopSettings {
   guard.install(settings);
-  const { tools, stopWhen = afterOneStep, prepareStep, experimental_transform } = settings;
+  const { model, tools, stopWhen = afterOneStep, prepareStep, toolApproval } = settings;
   return {
     ...settings,
+    model: guardModel(model, guard),
     ...(tools !== undefined && { tools: bindTools(tools, guard) }),
-    stopWhen: [() => guard.halted, ...asArray(stopWhen)],
+    ...(tools !== undefined &&
+      toolApproval !== undefined && {
+        toolApproval: composeToolApproval(toolApproval, tools, guard),
+      }),
+    stopWhen: [async () => guard.halted && !(await guard.mayContinue()), ...asArray(stopWhen)],
     prepareStep: async (options: PrepareStepOptions) => {
       guard.beginStep(options);
-      if (guard.halted) return haltedStep;
+      if (guard.halted && !(await guard.mayContinue())) return haltedStep;
       const prepared = await prepareStep?.(options);
       // Asked last, right before the model's turn, and of the store: another process may have paused the task.
-      return (await guard.mayContinue()) ? prepared : haltedStep;
+      if (!(await guard.grantTurn())) return haltedStep;
+      return prepared?.model === undefined
+        ? prepared
+        : { ...prepared, model: guardModel(prepared.model, guard) };
     },
-    // The calls that run again are known to the store by id and input, and the SDK has not signed their approvals.
-    ...(guard.run.resumableCalls.size > 0 && { experimental_toolApprovalSecret: undefined }),
-    experimental_transform: [watch.transform, ...asArray(experimental_transform ?? [])],
+    experimental_transform: [watch.transform, ...asArray(settings.experimental_transform ?? [])],
   };
 }
 

@@ -18,6 +18,11 @@ export interface PrepareStepOptions {
   readonly messages: readonly ModelMessage[];
 }
 
+/** What `prepareStep` answers, as far as the adapter looks at it. */
+export interface PreparedStep {
+  readonly model?: unknown;
+}
+
 /** A stop condition of the loop. */
 export type StopCondition = (options: StopOptions) => PromiseLike<boolean> | boolean;
 
@@ -31,11 +36,34 @@ export interface StreamPart {
   readonly error?: unknown;
   readonly reason?: unknown;
   readonly approvalId?: string;
+  readonly signature?: string;
   readonly toolCall?: { readonly toolCallId: string };
 }
 
 /** Makes a transform for a stream. */
 export type StreamTransform = (options: unknown) => TransformStream<StreamPart, StreamPart>;
+
+/** How the app decides about a call (ai 7). */
+export type ApprovalStatus =
+  | string
+  | { readonly type: string; readonly reason?: string }
+  | undefined;
+
+type Approve<Request extends unknown[]> = (
+  ...request: Request
+) => PromiseLike<ApprovalStatus> | ApprovalStatus;
+
+/** What the app decides with about calls: one function, or what holds for each tool (ai 7). */
+export type ToolApproval =
+  | Approve<
+      [{ readonly toolCall: { readonly toolCallId: string; toolName: string; input: unknown } }]
+    >
+  | Readonly<
+      Record<
+        string,
+        ApprovalStatus | Approve<[input: unknown, options: { readonly toolCallId: string }]>
+      >
+    >;
 
 /**
  * The settings of `generateText`, `streamText` and `ToolLoopAgent` that the guard reads or composes with; all others
@@ -48,7 +76,9 @@ export interface LoopSettings {
   readonly stopWhen?: StopCondition | readonly StopCondition[];
   readonly prepareStep?: (
     options: PrepareStepOptions,
-  ) => PromiseLike<object | undefined> | object | undefined;
+  ) => PromiseLike<PreparedStep | undefined> | PreparedStep | undefined;
   readonly experimental_transform?: StreamTransform | readonly StreamTransform[];
-  readonly experimental_toolApprovalSecret?: unknown;
+  readonly model?: unknown;
+  readonly toolApproval?: ToolApproval;
+  readonly experimental_toolApprovalSecret?: string | Uint8Array;
 }

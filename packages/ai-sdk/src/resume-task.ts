@@ -1,35 +1,30 @@
-import {
-  type AgentRun,
-  AuthError,
-  ConfigurationError,
-  type Outlive,
-  type Pause,
-  type RunOutcome,
-} from '@outlive/core';
-import type { ModelMessage } from 'ai';
+import { AuthError, ConfigurationError, type Outlive } from '@outlive/core';
 import { type AgentLike, isAgent } from './agent.ts';
-import { assertPausedRun, type PausedRun, resumedMessages } from './paused-run.ts';
+import { type Answers, assertAnswers, repliedTo } from './answers.ts';
+import {
+  type ContinuedRun,
+  continueRun,
+  endedRun,
+  type NotResumed,
+  notResumed,
+  stillPaused,
+} from './continue-run.ts';
+import { isLoopFunction, notRunnable } from './loop-function.ts';
+import type { TaskOutcome } from './outcome.ts';
+import { assertPausedRun, type PausedRun } from './paused-run.ts';
 import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from './run-loop.ts';
-import { isLoopFunction, notRunnable } from './with-task.ts';
 
 /** What `resumeTask` needs of an `Outlive`. */
 export type Resumer = Pick<Outlive, 'resume' | 'task'>;
 
 /** How a paused run is resumed. */
-export interface ResumeTaskOptions {
-  /** Ids of pending calls that the person refused: the model is told, and they do not run. */
-  readonly decline?: readonly string[];
+export interface ResumeTaskOptions extends Answers {
   /** Resumes although another process has said that it does; for when that one is known to be gone. */
   readonly takeOver?: boolean;
 }
 
 /** Settings without the conversation: a resumed run goes on with its own. */
 export type ResumeSettings<Settings> = Omit<Settings, 'prompt' | 'messages'>;
-
-/** The outcome of a resumed run that was not started: it still waits, or it has ended. */
-export type NotResumed<Result> = Exclude<RunOutcome<Result, PausedRun>, { status: 'completed' }> & {
-  readonly stream?: never;
-};
 
 type ResumeArguments<Args extends readonly unknown[]> =
   Record<never, never> extends ResumeSettings<Args[0]>
@@ -40,7 +35,7 @@ type ResumeArguments<Args extends readonly unknown[]> =
 export interface ResumedAgent<A extends AgentLike> {
   generate(
     ...args: ResumeArguments<Parameters<A['generate']>>
-  ): Promise<RunOutcome<Awaited<ReturnType<A['generate']>>, PausedRun>>;
+  ): Promise<TaskOutcome<Awaited<ReturnType<A['generate']>>>>;
   stream(
     ...args: ResumeArguments<Parameters<A['stream']>>
   ): Promise<
@@ -72,7 +67,7 @@ export function resumeTask<Settings extends object, Result>(
   pausedRun: PausedRun,
   generate: (settings: Settings) => PromiseLike<Result>,
   options?: ResumeTaskOptions,
-): (settings: ResumeSettings<Settings>) => Promise<RunOutcome<Result, PausedRun>>;
+): (settings: ResumeSettings<Settings>) => Promise<TaskOutcome<Result>>;
 /** Resumes a paused run with `streamText`. There is no `stream` when nothing may run: see the `status` then. */
 export function resumeTask<Settings extends object, Result>(
   outlive: Resumer,
@@ -87,14 +82,14 @@ export function resumeTask(
   options: ResumeTaskOptions = {},
 ): unknown {
   assertPausedRun(pausedRun);
-  assertDeclined(pausedRun, options);
+  assertAnswers(pausedRun, options);
   const resume =
-    <Outcome>(start: (run: AgentRun, settings: object) => Outcome) =>
+    <Outcome>(start: (run: ContinuedRun, settings: object) => Outcome) =>
     async (settings: object = {}): Promise<Outcome | NotResumed<unknown>> => {
       assertNoConversation(settings);
       const opened = await reopen(outlive, pausedRun, options);
       if ('status' in opened) return opened;
-      return start(opened.run, { ...settings, messages: opened.messages });
+      return start(opened, { ...settings, messages: opened.messages });
     };
   if (isAgent(target))
     return {
@@ -105,67 +100,20 @@ export function resumeTask(
   throw notRunnable('resumeTask', target);
 }
 
-interface Conversation {
-  readonly messages: ModelMessage[];
-}
-
-/** Asks whether the task may go on, and reserves the refused calls for this run. */
+/** Asks whether the task may go on. */
 async function reopen(
   outlive: Resumer,
   pausedRun: PausedRun,
-  { decline = [], takeOver }: ResumeTaskOptions,
-): Promise<({ readonly run: AgentRun } & Conversation) | NotResumed<unknown>> {
+  options: ResumeTaskOptions,
+): Promise<ContinuedRun | NotResumed<unknown>> {
   const resumed = await outlive.resume(pausedRun.pauseId);
-  if (resumed.status === 'waiting') return stillPaused(pausedRun, resumed.pause);
-  if (resumed.status === 'ended') return ended(resumed.taskStatus);
+  if (resumed.status === 'waiting')
+    return stillPaused(repliedTo(pausedRun, options), resumed.pause);
+  if (resumed.status === 'ended') return endedRun(resumed.taskStatus);
   const task = await outlive.task(resumed.taskId);
-  if (task === undefined) return failed(new AuthError('task_ended', { detail: 'no such task' }));
-
-  const declined = new Set(decline);
-  const toolCallIds = pausedRun.pending
-    .map(({ toolCallId }) => toolCallId)
-    .filter((toolCallId) => !declined.has(toolCallId));
-  try {
-    const run = await task.resumeRun({
-      runId: pausedRun.runId,
-      toolCallIds,
-      ...(takeOver !== undefined && { takeOver }),
-    });
-    if (run.resumableCalls.size + run.happenedCalls.size === toolCallIds.length)
-      return { run, messages: resumedMessages(pausedRun, declined, run.happenedCalls) };
-    // Nobody can tell whether one of the calls had its effect already: a person is asked first.
-    const end = await run.finish();
-    if (end.status === 'paused') return stillPaused(pausedRun, end.pause);
-    return end.status === 'failed' ? failed(end.error) : ended(end.status);
-  } catch (error) {
-    // Another process was faster: an expected outcome of a race, and nothing ran here.
-    if (AuthError.is(error)) return failed(error);
-    throw error;
-  }
-}
-
-function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {
-  const state = { ...pausedRun, pauseId: pause.id };
-  return { status: 'paused', pause, partialResult: undefined, state, ledger: [] };
-}
-
-function ended(status: string): NotResumed<unknown> {
-  return status === 'cancelled' || status === 'expired'
-    ? { status, ledger: [] }
-    : failed(new AuthError('task_ended', { reason: status }));
-}
-
-function failed(error: unknown): NotResumed<unknown> {
-  return { status: 'failed', error, ledger: [] };
-}
-
-function assertDeclined({ pending }: PausedRun, { decline = [] }: ResumeTaskOptions): void {
-  const unknown = decline.find((id) => !pending.some(({ toolCallId }) => toolCallId === id));
-  if (unknown === undefined) return;
-  throw new ConfigurationError(
-    `resumeTask: options.decline: expected ids of pending calls, got ${JSON.stringify(unknown)}`,
-    ['options.decline'],
-  );
+  if (task === undefined)
+    return notResumed(new AuthError('task_ended', { detail: 'no such task' }));
+  return await continueRun(task, pausedRun, options);
 }
 
 function assertNoConversation(settings: object): void {

@@ -1,14 +1,13 @@
-import type { AgentRun, RunOutcome } from '@outlive/core';
-import { type GuardedAgent, guardAgent } from './agent.ts';
+import type { GuardedAgent } from './agent.ts';
+import type { LoopStart } from './continue-run.ts';
+import { guardAgent } from './guard-agent.ts';
 import { asArray, guardSettings } from './guard-settings.ts';
+import { isPromiseLike, type LoopFunction } from './loop-function.ts';
 import type { LoopSettings, Step } from './loop-settings.ts';
-import { conclude } from './outcome.ts';
-import type { PausedRun } from './paused-run.ts';
+import { conclude, type TaskOutcome } from './outcome.ts';
 import { RunGuard } from './run-guard.ts';
+import { SubAgents } from './sub-agents.ts';
 import { type StreamWatch, watchStream } from './watch-stream.ts';
-
-/** `generateText` or `streamText`, seen from the outside. */
-export type LoopFunction = (settings: object) => unknown;
 
 /** A started streaming run. */
 export interface StreamRun<Result> {
@@ -18,16 +17,16 @@ export interface StreamRun<Result> {
    * Settles when the stream has been read to its end, was cancelled, or failed. It waits for a reader, so a server
    * whose client may go away calls `stream.consumeStream()` or passes an `abortSignal`.
    */
-  readonly outcome: Promise<RunOutcome<Result, PausedRun>>;
+  readonly outcome: Promise<TaskOutcome<Result>>;
 }
 
 /** Runs `generateText` or `streamText` under a run. What it returns tells which of the two it is. */
 export function runFunction(
-  run: AgentRun,
+  start: LoopStart,
   loop: LoopFunction,
   settings: LoopSettings,
-): Promise<RunOutcome<unknown, PausedRun>> | StreamRun<unknown> {
-  const guard = new RunGuard(run);
+): Promise<TaskOutcome<unknown>> | StreamRun<unknown> {
+  const guard = guardOf(start);
   const watch = watchStream(guard);
   const returned = loop(guardSettings(settings, guard, watch));
   return isPromiseLike(returned)
@@ -37,22 +36,22 @@ export function runFunction(
 
 /** Runs an agent's `generate` under a run. */
 export async function generateWithAgent(
-  run: AgentRun,
+  start: LoopStart,
   agent: GuardedAgent,
   options: object,
-): Promise<RunOutcome<unknown, PausedRun>> {
-  const guard = new RunGuard(run);
+): Promise<TaskOutcome<unknown>> {
+  const guard = guardOf(start);
   const guarded = guardAgent(agent, guard, watchStream(guard));
   return await generatedOutcome(guard, guarded.generate(options));
 }
 
 /** Runs an agent's `stream` under a run. */
 export async function streamWithAgent(
-  run: AgentRun,
+  start: LoopStart,
   agent: GuardedAgent,
   options: LoopSettings,
 ): Promise<StreamRun<unknown>> {
-  const guard = new RunGuard(run);
+  const guard = guardOf(start);
   const watch = watchStream(guard);
   // Agents take transforms with each call only.
   const transforms = [watch.transform, ...asArray(options.experimental_transform ?? [])];
@@ -67,7 +66,7 @@ export async function streamWithAgent(
 async function generatedOutcome(
   guard: RunGuard,
   generating: PromiseLike<unknown>,
-): Promise<RunOutcome<unknown, PausedRun>> {
+): Promise<TaskOutcome<unknown>> {
   try {
     const result = await generating;
     guard.assertInstalled();
@@ -81,7 +80,7 @@ async function streamedOutcome(
   guard: RunGuard,
   watch: StreamWatch,
   stream: unknown,
-): Promise<RunOutcome<unknown, PausedRun>> {
+): Promise<TaskOutcome<unknown>> {
   const { cut } = await watch.ended;
   try {
     // The source has ended; the SDK is done when its own promise settles. Reading it earlier would start the loop
@@ -93,11 +92,6 @@ async function streamedOutcome(
   return await conclude(guard, watch.failure ?? { result: stream });
 }
 
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
+function guardOf(start: LoopStart): RunGuard {
+  return new RunGuard(start.task, start.run, new SubAgents(start, generateWithAgent));
 }

@@ -1,3 +1,4 @@
+import type { Refusal } from '@outlive/core';
 import type { StreamPart, StreamTransform } from './loop-settings.ts';
 import type { RunGuard } from './run-guard.ts';
 
@@ -14,6 +15,7 @@ export interface StreamWatch {
 export function watchStream(guard: RunGuard): StreamWatch {
   const { promise: ended, resolve } = Promise.withResolvers<{ readonly cut: boolean }>();
   let failure: { readonly error: unknown } | undefined;
+  const calls = new Map<string, StreamPart>();
   return {
     ended,
     get failure() {
@@ -21,10 +23,10 @@ export function watchStream(guard: RunGuard): StreamWatch {
     },
     transform: () =>
       new TransformStream({
-        transform(part, controller) {
+        async transform(part, controller) {
           if (part.type === 'error') failure ??= { error: part.error };
           if (part.type === 'abort') failure ??= { error: abortError(part.reason) };
-          controller.enqueue(withoutRefusal(part, guard));
+          controller.enqueue(await withoutRefusal(part, guard, calls));
         },
         flush() {
           resolve({ cut: false });
@@ -38,22 +40,38 @@ export function watchStream(guard: RunGuard): StreamWatch {
 }
 
 /** A refused call is not an error for the UI, but a call that waits: for an approval, in the SDK's words. */
-function withoutRefusal(part: StreamPart, guard: RunGuard): StreamPart {
-  if (part.type === 'tool-approval-request' && part.toolCall && part.approvalId !== undefined)
-    guard.rememberApproval(part.toolCall.toolCallId, part.approvalId);
-  if (part.type !== 'tool-error' || part.toolCallId === undefined) return part;
-  const refusal = guard.run.refusals.find(({ toolCallId }) => toolCallId === part.toolCallId);
-  if (!refusal) return part;
-  const { toolCallId, toolName, input, dynamic } = part;
+async function withoutRefusal(
+  part: StreamPart,
+  guard: RunGuard,
+  calls: Map<string, StreamPart>,
+): Promise<StreamPart> {
+  const { type, toolCallId, approvalId, toolCall } = part;
+  if (type === 'tool-call' && toolCallId !== undefined) calls.set(toolCallId, part);
+  if (type === 'tool-approval-request' && toolCall && approvalId !== undefined) {
+    const { signature } = part;
+    guard.noteRequest(toolCall.toolCallId, { approvalId, ...(signature && { signature }) });
+    const refusal = refusalOf(guard, toolCall.toolCallId);
+    return refusal && part.reason === undefined ? { ...part, reason: refusal.error.message } : part;
+  }
+  const refusal = type === 'tool-error' ? refusalOf(guard, toolCallId) : undefined;
+  if (refusal === undefined) return part;
+  const { input } = part;
+  const { toolName } = refusal;
+  const request = await guard.requestOf({ toolCallId: refusal.toolCallId, toolName, input });
   return {
     type: 'tool-approval-request',
-    approvalId: guard.approvalIdOf(toolCallId),
-    toolCall: {
-      ...{ type: 'tool-call', toolCallId, toolName, input },
-      ...(dynamic === true && { dynamic }),
-    },
+    ...request,
+    // The SDK's own part, if it passed here: the SDK keeps more in it than can be seen.
+    toolCall: (calls.get(refusal.toolCallId) ?? {
+      ...{ type: 'tool-call', toolCallId: refusal.toolCallId, toolName, input },
+      ...(part.dynamic === true && { dynamic: true }),
+    }) as StreamPart['toolCall'] & object,
     reason: refusal.error.message,
   };
+}
+
+function refusalOf(guard: RunGuard, toolCallId: string | undefined): Refusal | undefined {
+  return guard.refusals.find((refusal) => refusal.toolCallId === toolCallId);
 }
 
 function abortError(reason: unknown): DOMException {

@@ -49,7 +49,12 @@ export function withCredential<const R extends ResourceInput, Input, Output>(
   definition: CredentialToolDefinition<Input, Output>,
 ): CredentialTool<Input, Output>;
 export function withCredential(requirement: Requirement, tool: object): unknown {
-  if (!isExecutable(tool)) throw notExecutable(tool);
+  return guardedTool(requirement, tool, 'withCredential: tool');
+}
+
+/** The tool with its requirement. `place` says where it was given, for the error. */
+export function guardedTool(requirement: Requirement, tool: object, place: string): object {
+  if (!isExecutable(tool)) throw notExecutable(tool, place);
   return markRequirement({ ...tool, execute: needsPrincipal(tool.execute) }, requirement);
 }
 
@@ -82,14 +87,14 @@ function needsPrincipal(execute: Execute): Execute {
     hasPrincipal(options) ? execute(input, options) : Promise.reject(new AuthError('no_task'));
 }
 
-function notExecutable(tool: object): ConfigurationError {
+function notExecutable(tool: object, place: string): ConfigurationError {
   const kind =
     'type' in tool && tool.type === 'provider'
       ? `a provider-executed tool${'id' in tool ? ` (${String(tool.id)})` : ''}`
       : 'a client-side tool';
   return new ConfigurationError(
-    `withCredential: expected a tool with an execute function, got ${kind}: ` +
+    `${place}: expected a tool with an execute function, got ${kind}: ` +
       'it runs outside this process, where its calls cannot be guarded',
-    ['tool.execute'],
+    [`${place.split(' ').at(-1)}.execute`],
   );
 }

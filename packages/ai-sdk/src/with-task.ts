@@ -1,19 +1,15 @@
-import { ConfigurationError, type RunOutcome, type Task } from '@outlive/core';
+import type { Task } from '@outlive/core';
 import { type AgentLike, isAgent } from './agent.ts';
-import type { PausedRun } from './paused-run.ts';
-import {
-  generateWithAgent,
-  type LoopFunction,
-  runFunction,
-  type StreamRun,
-  streamWithAgent,
-} from './run-loop.ts';
+import { newRun } from './continue-run.ts';
+import { isLoopFunction, notRunnable } from './loop-function.ts';
+import type { TaskOutcome } from './outcome.ts';
+import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from './run-loop.ts';
 
 /** An agent bound to one task: same options, and an honest outcome instead of the bare result. */
 export interface TaskAgent<A extends AgentLike> {
   generate(
     ...args: Parameters<A['generate']>
-  ): Promise<RunOutcome<Awaited<ReturnType<A['generate']>>, PausedRun>>;
+  ): Promise<TaskOutcome<Awaited<ReturnType<A['generate']>>>>;
   stream(...args: Parameters<A['stream']>): Promise<StreamRun<Awaited<ReturnType<A['stream']>>>>;
 }
 
@@ -32,7 +28,7 @@ export function withTask<A extends AgentLike>(task: Task, agent: A): TaskAgent<A
 export function withTask<Args extends unknown[], Result>(
   task: Task,
   generate: (...args: Args) => PromiseLike<Result>,
-): (...args: Args) => Promise<RunOutcome<Result, PausedRun>>;
+): (...args: Args) => Promise<TaskOutcome<Result>>;
 /** Binds `streamText` to a task: same settings; the stream at once, the outcome when it ends. */
 export function withTask<Args extends unknown[], Result>(
   task: Task,
@@ -41,23 +37,10 @@ export function withTask<Args extends unknown[], Result>(
 export function withTask(task: Task, target: object): unknown {
   if (isAgent(target))
     return {
-      generate: (options: object) => generateWithAgent(task.startRun(), target, options),
-      stream: (options: object) => streamWithAgent(task.startRun(), target, options),
+      generate: (options: object) => generateWithAgent(newRun(task), target, options),
+      stream: (options: object) => streamWithAgent(newRun(task), target, options),
     };
   if (isLoopFunction(target))
-    return (settings: object) => runFunction(task.startRun(), target, settings);
+    return (settings: object) => runFunction(newRun(task), target, settings);
   throw notRunnable('withTask', target);
-}
-
-/** Whether a target is `generateText`, `streamText` or a function like them. */
-export function isLoopFunction(target: unknown): target is LoopFunction {
-  return typeof target === 'function';
-}
-
-/** What is said when a target is neither a function nor an agent. */
-export function notRunnable(caller: string, target: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `${caller}: expected generateText, streamText or an agent, got ${target === null ? 'null' : typeof target}`,
-    ['target'],
-  );
 }

@@ -196,7 +196,7 @@ describe('the settings of the app', () => {
     });
     expect(outcome).toMatchObject({
       status: 'paused',
-      partialResult: undefined,
+      partialResult: { steps: [{}] },
       state: {
         pending: [{ toolCallId: 'A' }],
         messages: [{ role: 'user' }, { role: 'assistant' }],

@@ -162,22 +162,43 @@ describe('an approval by the SDK for a credentialed call', () => {
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'not_resumable' } });
   });
 
-  it('does not keep a refused call from running again', async () => {
-    const story = await refusing();
-    const loop = { tools: createTools(), ...secret };
-    const outcome = await withTask(
-      story.task,
-      generateText,
-    )({ ...loop, model: refusedRead(), prompt: 'Hi.' });
-    const state = stateOf({ outcome, parts: [] });
-    story.refused.clear();
-    await story.agree(state);
-    const resumed = await resumeTask(
-      story.elsewhere,
-      state,
-      generateText,
-    )({ ...loop, model: createScriptedModel([say('Read.')]) });
-    expect(resumed.status).toBe('completed');
-    expect(story.served()).toEqual(['readMail']);
-  });
+  it.each(['generateText', 'streamText'] as const)(
+    'does not keep a refused call from running again: it is signed as the SDK does, under %s',
+    async (way) => {
+      const story = await refusing();
+      const given: unknown[] = [];
+      const inputSchema = z.looseObject({});
+      const readMail = withCredential(
+        { resource: mail, scopes: ['read'], effect: 'read' },
+        {
+          inputSchema,
+          execute: async (input, { principal }) => {
+            await principal.fetch('mails/readMail');
+            given.push(input);
+            return 'read';
+          },
+        },
+      );
+      const input = { z: 1, a: [{ y: null, b: 'Ü"' }, []], m: { d: true, c: 0.5 } };
+      const loop = { tools: { readMail }, ...secret };
+      const asked = { ...loop, model: createScriptedModel([callTool('readMail', input, 'A')]) };
+      const prompt = 'Hi.';
+      const run = withTask(story.task, streamText);
+      const streamed = way === 'streamText' ? run({ ...asked, prompt }) : undefined;
+      await streamed?.stream.consumeStream();
+      const outcome =
+        (await streamed?.outcome) ??
+        (await withTask(story.task, generateText)({ ...asked, prompt }));
+      const state = stateOf({ outcome, parts: [] });
+      story.refused.clear();
+      await story.agree(state);
+      const resumed = await resumeTask(
+        story.elsewhere,
+        JSON.parse(JSON.stringify(state)),
+        generateText,
+      )({ ...loop, model: createScriptedModel([say('Read.')]) });
+      expect(resumed).toMatchObject({ status: 'completed' });
+      expect(given).toEqual([input]);
+    },
+  );
 });

@@ -24,7 +24,16 @@ describe.each(ways)('a refused call under %s', (way) => {
     expect(outcome.status).toBe('paused');
     expect(model.calls).toBe(1);
     const { messages, pending } = stateOf({ outcome, parts: [] });
-    expect(pending).toEqual([{ toolCallId: 'A', toolName: 'readMail', approvalId: 'auth_A' }]);
+    expect(pending).toEqual([
+      {
+        toolCallId: 'A',
+        toolName: 'readMail',
+        waitsFor: 'authority',
+        approvalId: 'auth_A',
+        code: 'insufficient_scope',
+        resource: 'mail',
+      },
+    ]);
     expect(messages).toMatchObject([
       { role: 'user', content: 'What is new?' },
       {

@@ -16,7 +16,15 @@ import {
   tool,
 } from 'ai';
 import { z } from 'zod';
-import { type PausedRun, resumeTask, withCredential, withTask } from '../src/index.ts';
+import {
+  agentTool,
+  type PausedRun,
+  resumeTask,
+  runTask,
+  withCredential,
+  withCredentials,
+  withTask,
+} from '../src/index.ts';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -117,6 +125,33 @@ export function guardMcpTools(tools: ToolSet): ToolSet {
   );
 }
 
+// --- a set of tools
+
+const mailbox = defineResource({ name: 'mail', scopes: ['read'] });
+const plainTools = { plain, dynamic, client };
+const gatedTools = withCredentials(plainTools, {
+  plain: { resource: billing, scopes: ['invoices:read'], effect: 'read' },
+  dynamic: { resource: mailbox, scopes: ['read'], effect: 'irreversible' },
+});
+expectTrue<Equal<typeof gatedTools, typeof plainTools>>();
+withCredentials(plainTools, {
+  // @ts-expect-error a scope that the resource does not have
+  plain: { resource: billing, scopes: ['invoices:delete'], effect: 'read' },
+});
+withCredentials(plainTools, {
+  // @ts-expect-error a scope of another resource
+  dynamic: { resource: mailbox, scopes: ['invoices:read'], effect: 'read' },
+});
+withCredentials(plainTools, {
+  // @ts-expect-error no such tool
+  plian: { resource: billing, scopes: ['invoices:read'], effect: 'read' },
+});
+withCredentials(plainTools, {
+  // @ts-expect-error an effect that does not exist
+  plain: { resource: billing, scopes: ['invoices:read'], effect: 'write' },
+});
+export const guardMcpTool = (set: ToolSet): ToolSet => withCredentials(set, { search: read });
+
 const tools = {
   createInvoice,
   progress,
@@ -162,6 +197,9 @@ export async function generate() {
     }
     case 'paused':
       expectTrue<Equal<typeof outcome.state, PausedRun>>();
+      outcome.partialResult?.steps satisfies (typeof direct)['steps'] | undefined;
+      // @ts-expect-error a paused run has no output that could be read
+      outcome.partialResult?.output;
       return outcome.pause.id;
     case 'failed':
       return outcome.error;
@@ -204,6 +242,37 @@ export async function useAgent() {
   const run = await withTask(task, agent).stream({ prompt: 'x' });
   expectTrue<Equal<typeof run.stream, typeof directStream>>();
 }
+
+// --- runTask: several calls, as they are without it
+
+export async function severalCalls() {
+  const outcome = await runTask(task, async (guard) => {
+    const plan = await guard(generateText)({ model, prompt: 'plan', output });
+    expectTrue<Equal<typeof plan.output, { ok: boolean }>>();
+    const text: string = await guard(streamText)({ model, tools, prompt: 'x' }).text;
+    const done = await guard(agent).generate({ prompt: text });
+    const other = await new (guard(ToolLoopAgent))({ model, tools, output }).generate({
+      prompt: plan.text,
+    });
+    return { plan: plan.output.ok, done: done.output.ok, other: other.output.ok };
+  });
+  if (outcome.status === 'completed')
+    expectTrue<Equal<typeof outcome.result, { plan: boolean; done: boolean; other: boolean }>>();
+  // @ts-expect-error only a completed run has a result
+  return outcome.result;
+}
+
+// --- agentTool: an agent as a tool of another one
+
+const ask = agentTool(agent, {
+  description: 'Ask the other agent',
+  inputSchema: z.object({ question: z.string() }),
+  prompt: ({ question }) => question,
+  answer: (result) => ({ fine: result.output.ok }),
+});
+expectTrue<Equal<InferToolInput<typeof ask>, { question: string }>>();
+expectTrue<Equal<InferToolOutput<typeof ask>, { fine: boolean }>>();
+export const asking = new ToolLoopAgent({ model, tools: { ask, plain } });
 
 // --- resumeTask: the settings without the conversation, with the same inference
 
@@ -267,6 +336,15 @@ export function mistakes() {
   void withTask(task, streamText)({ model, tools, prompt: 'x' }).text;
   // @ts-expect-error an outcome is not the result
   void withTask(task, generateText)({ model, tools, prompt: 'x' }).then((result) => result.text);
+  // @ts-expect-error a text is nothing to guard
+  void runTask(task, async (guard) => guard('text'));
+  agentTool(agent, {
+    inputSchema: z.object({}),
+    prompt: () => '',
+    answer: () => 1,
+    // @ts-expect-error a person cannot be asked behind a tool
+    needsApproval: true,
+  });
   // @ts-expect-error a resumed run goes on with its own conversation
   void resumeTask(outlive, pausedRun, generateText)({ model, tools, prompt: 'x' });
   // @ts-expect-error a resumed run goes on with its own conversation

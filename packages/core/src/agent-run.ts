@@ -1,4 +1,4 @@
-import type { CallInvocation } from './call-entry.ts';
+import { CallEntry, type CallInvocation } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
 import { AuthError } from './errors.ts';
 import { type CallContext, GuardedCall } from './guarded-call.ts';
@@ -12,6 +12,7 @@ import type { Runtime } from './runtime.ts';
 import type { TaskAuthority } from './task-authority.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
+import type { Tickets } from './tickets.ts';
 
 /** A call that got no authority, as the run met it. */
 export interface Refusal {
@@ -33,6 +34,7 @@ export interface RunContext {
   readonly tasks: Tasks;
   readonly pauses: Pauses;
   readonly ledger: Ledger;
+  readonly tickets: Tickets;
   readonly authority: TaskAuthority;
   readonly cell: TaskCell;
 }
@@ -54,6 +56,8 @@ export class AgentRun {
   readonly #holder: string;
   readonly #calls: GuardedCall[] = [];
   readonly #refusals: Refusal[] = [];
+  /** The pause for which the model was denied a turn. */
+  #stoppedBy: Pause | undefined;
 
   /** @internal */
   constructor(
@@ -90,16 +94,17 @@ export class AgentRun {
 
   /**
    * Asked before the model gets another turn: whether it may, as the store knows it now. Another process may have
-   * paused the task since this one last listened.
+   * paused the task, or resumed it, since this one last listened.
    */
   async mayContinue(): Promise<boolean> {
-    if (this.halted) return false;
+    if (this.#refusals.length > 0) return false;
     try {
       await this.#context.tasks.read(this.taskId);
     } catch {
       // A store that cannot be asked stops no turn of the model: what needs authority fails closed by itself.
     }
-    return !this.halted;
+    this.#stoppedBy ??= this.#task.pause;
+    return !this.halted && this.#stoppedBy === undefined;
   }
 
   /** The calls that were refused, in the order in which they failed. */
@@ -112,12 +117,44 @@ export class AgentRun {
     return this.#calls.flatMap((call) => call.entry ?? []);
   }
 
-  /** Binds one tool call. Never throws: a call that may not run has a principal whose `fetch` rejects. */
+  /**
+   * Asked before anything of a step runs: whether it is known already that a call has no authority. Then the call is
+   * refused as if it had been made, and this is the refusal. Mints nothing.
+   */
+  async preflight(invocation: CallInvocation): Promise<AuthError | undefined> {
+    const { authority } = this.#context;
+    const { requirement } = invocation;
+    if (!this.halted && authority.peek(requirement) !== undefined) return undefined;
+    const lacking = await authority.lacking(requirement);
+    return lacking === undefined ? undefined : await this.call(invocation).refuse(lacking);
+  }
+
+  /**
+   * Takes down that the app asks a person about a call before it runs. Whoever then says that it was approved is
+   * believed once, and only because of this.
+   *
+   * @throws {AuthError} `store_unavailable`.
+   */
+  async ask(invocation: CallInvocation): Promise<void> {
+    await new CallEntry(this.#contextOf(invocation), invocation).ask();
+  }
+
+  /**
+   * Binds one tool call. Never throws: a call that may not run has an `admission` that says so, and a principal
+   * whose `fetch` rejects.
+   */
   call(invocation: CallInvocation): GuardedCall {
-    const { runtime, ledger, authority, tasks, pauses } = this.#context;
-    const context: CallContext = {
+    const call = new GuardedCall(this.#contextOf(invocation), invocation);
+    this.#calls.push(call);
+    return call;
+  }
+
+  #contextOf(invocation: CallInvocation): CallContext {
+    const { runtime, ledger, tickets, authority, tasks, pauses } = this.#context;
+    return {
       runtime,
       ledger,
+      tickets,
       authority,
       runId: this.id,
       holder: this.#holder,
@@ -136,10 +173,21 @@ export class AgentRun {
       refused: ({ toolCallId, toolName }, error) =>
         this.#refusals.push({ toolCallId, toolName, error }),
       audit: (event) => tasks.audit(this.#task, event),
+      over: () => (this.halted ? this.#over() : undefined),
     };
-    const call = new GuardedCall(context, invocation);
-    this.#calls.push(call);
-    return call;
+  }
+
+  /** What a call is told that begins when the run is over, as the store knows it now. */
+  async #over(): Promise<AuthError | undefined> {
+    const { tasks, authority } = this.#context;
+    try {
+      await tasks.read(this.taskId);
+      await authority.ensureActive();
+      // Somebody may have resumed the task, but a run that was refused something is over.
+      return this.#refusals[0]?.error;
+    } catch (error) {
+      return authErrorOf(error);
+    }
   }
 
   /** How the run ended, as the store knows it. `completed` only if nothing was refused and the task is still active. */
@@ -162,8 +210,11 @@ export class AgentRun {
           };
         case 'active':
           if (await tasks.expireIfDue(task)) return { status: 'expired' };
-          if (first === undefined) return { status: 'completed' };
-          return await this.#pausedFor(first);
+          if (first !== undefined) return await this.#pausedFor(first);
+          // Another process resumed the task after this run was stopped, which still waits.
+          return this.#stoppedBy === undefined
+            ? { status: 'completed' }
+            : { status: 'paused', pause: this.#stoppedBy };
         case 'completed':
           break;
       }

@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskRecord } from './task-record.ts';
+import type { TicketName, Tickets } from './tickets.ts';
 
 /** One tool call as the framework made it. */
 export interface CallInvocation {
@@ -15,12 +16,18 @@ export interface CallInvocation {
   readonly toolCallId: string;
   /** JSON data. Only a keyed hash of it is kept. */
   readonly input: unknown;
+  /**
+   * Set for a call that the conversation says a person approved. It runs once: if this person's runs `asked` for the
+   * approval, or if the app has verified a signature of its own on the request (`signed`).
+   */
+  readonly approval?: 'asked' | 'signed';
 }
 
 /** Where a call's entry is kept, and for which run. */
 export interface EntryContext {
   readonly runtime: Runtime;
   readonly ledger: Ledger;
+  readonly tickets: Tickets;
   readonly runId: string;
   /** This run, in this process, this time: what a resumed call is reserved for. */
   readonly holder: string;
@@ -65,6 +72,19 @@ export class CallEntry {
     return found.value.match === match
       ? undefined
       : new AuthError('not_resumable', { reason: 'not the call that was paused' });
+  }
+
+  /** Takes down that the app asks a person about this call before it runs. @throws {AuthError} `store_unavailable`. */
+  async ask(): Promise<void> {
+    await this.#context.tickets.issue(await this.#approval());
+  }
+
+  /** An approved call must be one that was asked about, and runs once: conversations come from browsers, and twice. */
+  async admitApproved(): Promise<AuthError | undefined> {
+    const unissued = this.#invocation.approval === 'signed';
+    return (await this.#context.tickets.use(await this.#approval(), { unissued }))
+      ? undefined
+      : new AuthError('not_resumable', { reason: 'no approval waits for the call' });
   }
 
   /**
@@ -158,6 +178,11 @@ export class CallEntry {
   #reference(): { task: TaskRecord; runId: string; toolCallId: string } {
     const { runId } = this.#context;
     return { task: this.#context.task(), runId, toolCallId: this.#invocation.toolCallId };
+  }
+
+  async #approval(): Promise<TicketName> {
+    const parts = [this.#invocation.toolCallId, await this.#match()];
+    return { task: this.#context.task(), purpose: 'approved call', parts };
   }
 
   #match(): Promise<string> {

@@ -16,6 +16,8 @@ export interface CallContext extends EntryContext {
   readonly authority: TaskAuthority;
   readonly pause: (reason: PauseReason, call: CallInvocation) => Promise<Pause | undefined>;
   readonly refused: (call: CallInvocation, error: AuthError) => void;
+  /** Why no further call of the run may begin, if that is so. */
+  readonly over: () => Promise<AuthError | undefined> | undefined;
 }
 
 /** One credentialed tool call: its principal, its place in the ledger, and what became of it. */
@@ -40,7 +42,7 @@ export class GuardedCall {
     this.#invocation = invocation;
     this.#entry = new CallEntry(context, invocation);
     this.principal = createHandle(context, invocation, this.#port());
-    this.admission = context.resumed ? this.#admit() : undefined;
+    this.admission = this.#admission();
   }
 
   /** What is known about this call; `undefined` when it neither asked for authority nor was refused any. */
@@ -120,8 +122,23 @@ export class GuardedCall {
     };
   }
 
-  async #admit(): Promise<AuthError | undefined> {
-    const error = await this.#entry.admit().catch(authErrorOf);
+  /** Refuses the call before it runs, as if it had been made. */
+  refuse(error: AuthError): Promise<AuthError> {
+    return this.#refuse(error, {});
+  }
+
+  #admission(): Promise<AuthError | undefined> | undefined {
+    if (this.#context.resumed) return this.#admit(this.#entry.admit());
+    const over = this.#context.over();
+    const { approval } = this.#invocation;
+    if (over === undefined && approval === undefined) return undefined;
+    const admitApproved = async (): Promise<AuthError | undefined> =>
+      approval === undefined ? undefined : await this.#entry.admitApproved();
+    return this.#admit((async () => (await over) ?? (await admitApproved()))());
+  }
+
+  async #admit(admitting: Promise<AuthError | undefined>): Promise<AuthError | undefined> {
+    const error = await admitting.catch(authErrorOf);
     return error === undefined ? undefined : this.#refuse(error, {});
   }
 

@@ -26,6 +26,7 @@ import { reportUserState, type UserStateReport } from './subject-state.ts';
 import { Task } from './task.ts';
 import { TaskAuthority } from './task-authority.ts';
 import { type TaskCell, Tasks } from './tasks.ts';
+import { Tickets } from './tickets.ts';
 
 /** The resources of an app as requirements name them: scopes are completed and checked by the compiler. */
 export type ConfiguredResources<Resources> = {
@@ -106,6 +107,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
+  const tickets = new Tickets(runtime);
   const pauses: Pauses = new Pauses(runtime, tasks, (pause) => notices.tell(pause));
   const notices = new PauseNotices(runtime, tasks, pauses);
   const ownJournal = new OwnJournal(runtime);
@@ -115,7 +117,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
-    return new Task({ ...context, authority, cell });
+    return new Task({ ...context, tickets, authority, cell });
   }
 
   /** What fails is due by itself, or is asked again by whoever learns of the revocation next. */

@@ -118,8 +118,7 @@ export class Refresher {
     let outlived = false;
     for (;;) {
       const current = await this.read();
-      if (current === undefined)
-        throw new AuthError('reauthorization_required', { reason: 'no_grant' });
+      if (current === undefined) throw noGrant();
       const held = current.value.slots[slot.key];
       if (held !== undefined && this.#serves(held, rejected)) return this.#found(held);
 
@@ -259,6 +258,16 @@ export class Refresher {
       };
     return slot;
   }
+}
+
+/** @throws {AuthError} when there is no grant, or it is dead. */
+export function assertAlive(grant: GrantRecord | undefined): void {
+  if (grant === undefined) throw noGrant();
+  if (grant.state.status === 'dead') throw ended(grant.kind, grant.state);
+}
+
+function noGrant(): AuthError {
+  return new AuthError('reauthorization_required', { reason: 'no_grant' });
 }
 
 /** What a record says that has no tokens any more: a delegation ends with its task, a grant can be authorized again. */

@@ -4,9 +4,10 @@ import type { Pause } from './pause-record.ts';
 /**
  * How a run ended. Only `completed` has a `result`, so a paused run cannot be read as a success.
  *
- * `State` is what the adapter needs to resume the run: plain JSON, without a token.
+ * `State` is what the adapter needs to resume the run: plain JSON, without a token. `Partial` is what is left of a
+ * run that was stopped.
  */
-export type RunOutcome<Result, State = unknown> =
+export type RunOutcome<Result, State = unknown, Partial = Result> =
   | {
       readonly status: 'completed';
       readonly result: Result;
@@ -16,7 +17,7 @@ export type RunOutcome<Result, State = unknown> =
       readonly status: 'paused';
       readonly pause: Pause;
       /** What the framework returned when the loop was stopped; its text is not an answer. */
-      readonly partialResult: Result | undefined;
+      readonly partialResult: Partial | undefined;
       readonly state: State;
       readonly ledger: readonly LedgerEntry[];
     }

@@ -4,6 +4,7 @@ import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
 import type { SwitchScope } from './kill-switches.ts';
 import { tooShortLived } from './refresher.ts';
+import { authErrorOf } from './refusal.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
@@ -108,6 +109,25 @@ export class TaskAuthority {
       // And so may this one have been, for longer than the token lives: once more.
       if (!isOver(token, this.#runtime.clock.now())) return token;
       if (outlived) throw tooShortLived();
+    }
+  }
+
+  /**
+   * Why there will be no token for `requirement`, if that is known: asks for what this process cannot be sure of, and
+   * mints nothing. What passes by itself may have passed when the call is made, and does not count.
+   */
+  async lacking(requirement: Requirement): Promise<AuthError | undefined> {
+    try {
+      const { source, slot, switches } = await this.bind(requirement);
+      await this.#ensureReleased(switches);
+      await this.#ensureSubject(requirement);
+      if (source.peek(slot) === undefined) await source.ensureAlive();
+      // Last: that the task is paused for another call does not say what this one lacks.
+      await this.ensureActive();
+      return undefined;
+    } catch (failure) {
+      const error = authErrorOf(failure);
+      return error.recovery === 'wait' ? undefined : error;
     }
   }
 

@@ -16,6 +16,8 @@ import type { TokenRequest } from './token-source.ts';
 export interface ResumeRun {
   readonly runId: string;
   readonly toolCallIds: readonly string[];
+  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
+  readonly pauseId?: string;
   /**
    * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
    * done already is not done again: such calls wait for a person.
@@ -96,6 +98,7 @@ export class Task {
       const calls: ReadonlySet<string> = new Set();
       return new AgentRun(this.#context, { id: options.runId, holder, calls, happened: calls });
     }
+    if (calls.length === 0) await this.#reserveTurn(options);
     const happened = new Set<string>();
     try {
       for (const toolCallId of calls)
@@ -155,6 +158,19 @@ export class Task {
   async #hasHappened(options: ResumeRun, toolCallId: string): Promise<boolean> {
     const found = await this.#context.ledger.get(this.#reference(options, toolCallId));
     return found?.value.happened === true;
+  }
+
+  /** No call says which of two processes goes on with the run: then the pause does. */
+  async #reserveTurn({ runId, pauseId, takeOver }: ResumeRun): Promise<void> {
+    if (pauseId === undefined || takeOver === true) return;
+    const { tickets, cell } = this.#context;
+    const name = {
+      task: cell.current.value,
+      purpose: 'resumed turn',
+      parts: [runId, pauseId],
+    } as const;
+    if (!(await tickets.use(name, { unissued: true })))
+      throw new AuthError('not_resumable', { reason: 'the run was resumed already' });
   }
 
   async #reserve(options: ResumeRun, toolCallId: string, holder: string): Promise<void> {

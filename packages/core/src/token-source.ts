@@ -3,7 +3,7 @@ import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError } from './errors.ts';
 import type { AccessTokenSlot, GrantRecord, SlotSpec } from './grant-record.ts';
 import type { Versioned } from './records.ts';
-import { type KnownGrant, Refresher } from './refresher.ts';
+import { assertAlive, type KnownGrant, Refresher } from './refresher.ts';
 import type { Rotation, RotationContext, RotationParts } from './rotation-context.ts';
 
 /** What a caller wants of the source beyond a token. */
@@ -76,6 +76,17 @@ export class TokenSource implements KnownGrant {
   /** The grant as the store has it now. */
   async storedRecord(): Promise<GrantRecord | undefined> {
     return (await this.#thenRest(this.#refresherNow().read()))?.value;
+  }
+
+  /**
+   * Reads the store where this process does not know of a living grant.
+   *
+   * @throws {AuthError} when the grant is dead or gone.
+   */
+  async ensureAlive(): Promise<void> {
+    const { state } = this.known?.value ?? {};
+    if (state !== undefined && state.status !== 'dead') return;
+    assertAlive(await this.storedRecord());
   }
 
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */

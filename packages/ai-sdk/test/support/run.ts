@@ -1,24 +1,32 @@
-import type { RunOutcome, Task } from '@outlive/core';
+import type { Task } from '@outlive/core';
 import type { TestLanguageModel } from '@outlive/testing';
-import { generateText, type ModelMessage, stepCountIs, streamText, ToolLoopAgent } from 'ai';
+import {
+  generateText,
+  type ModelMessage,
+  stepCountIs,
+  streamText,
+  ToolLoopAgent,
+  type ToolSet,
+} from 'ai';
 import {
   type PausedRun,
   type Resumer,
   type ResumeTaskOptions,
   resumeTask,
+  type TaskOutcome,
   withTask,
 } from '../../src/index.ts';
-import type { createTools } from './tools.ts';
 
 /** The ways to run a loop; the guard must be the same in all of them. */
 export const ways = ['generateText', 'streamText', 'agent.generate', 'agent.stream'] as const;
 export type Way = (typeof ways)[number];
 
-type Tools = ReturnType<typeof createTools>;
-
 /** What every way of running a loop gives, as far as tests look at it. */
 export interface Ran {
-  readonly outcome: RunOutcome<{ readonly text: string | PromiseLike<string> }, PausedRun>;
+  readonly outcome: TaskOutcome<{
+    readonly text: string | PromiseLike<string>;
+    readonly steps: unknown;
+  }>;
   /** Parts of the stream; empty for the ways that do not stream. */
   readonly parts: readonly unknown[];
 }
@@ -28,7 +36,7 @@ export async function run(
   way: Way,
   task: Task,
   model: TestLanguageModel,
-  tools: Tools,
+  tools: ToolSet,
   messages: ModelMessage[] = [{ role: 'user', content: 'What is new?' }],
 ): Promise<Ran> {
   const loop = { model, tools, stopWhen: stepCountIs(10) };
@@ -50,7 +58,7 @@ export async function resume(
   outlive: Resumer,
   paused: PausedRun,
   model: TestLanguageModel,
-  tools: Tools,
+  tools: ToolSet,
   options?: ResumeTaskOptions,
 ): Promise<Ran> {
   const loop = { model, tools, stopWhen: stepCountIs(10) };

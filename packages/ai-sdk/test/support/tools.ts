@@ -6,6 +6,9 @@ import { principalOf, withCredential } from '../../src/index.ts';
 /** What the tools of the tests ask for. */
 export const mail = defineResource({ name: 'mail', scopes: ['read', 'write'] });
 
+/** Another resource, behind an account of its own. */
+export const files = defineResource({ name: 'files', scopes: ['read'] });
+
 const read = { resource: mail, scopes: ['read'], effect: 'read' } as const;
 const send = { resource: mail, scopes: ['write'], effect: 'irreversible' } as const;
 
@@ -62,6 +65,17 @@ export function createTools(executed: string[] = []) {
           return `mails for ${principalOf(options).resource}`;
         },
       }),
+    ),
+    /** Asks for another account. */
+    readFile: withCredential(
+      { resource: files, scopes: ['read'], effect: 'read' },
+      {
+        inputSchema: input,
+        execute: async (_input, { principal, toolCallId }) => {
+          executed.push(`readFile:${toolCallId}`);
+          return (await principal.fetch('files/readFile')).json();
+        },
+      },
     ),
     /** Needs no credential. */
     clock: tool({

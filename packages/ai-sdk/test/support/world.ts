@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { createOutlive, memoryStore, type Outlive, type Store, type Task } from '@outlive/core';
+import {
+  AuthError,
+  createOutlive,
+  memoryStore,
+  type Outlive,
+  type Store,
+  type Task,
+} from '@outlive/core';
 import { type ApiRoute, createProtectedApi, createTestIssuer } from '@outlive/testing';
 import type { PausedRun } from '../../src/index.ts';
-import { mail } from './tools.ts';
+import { files, mail } from './tools.ts';
+
+/** Where the person has connected accounts: one provider a resource. */
+export type Provider = 'acme' | 'globex';
 
 /** A person with a task, and what a protected API lets the task's tools do. */
 export interface Story {
@@ -17,6 +27,14 @@ export interface Story {
   served(): readonly string[];
   /** The person agrees that the task goes on. */
   agree(paused: Pick<PausedRun, 'pauseId'>): Promise<void>;
+  /** The directory says that the person is suspended, and later that they are back. */
+  suspend(): Promise<void>;
+  reinstate(): Promise<void>;
+  /** The person disconnects an account at the issuer, and this process finds out. */
+  disconnect(provider: Provider): Promise<void>;
+  reconnect(provider: Provider): Promise<void>;
+  /** Another task for the same person. */
+  startTask(): Promise<Task>;
 }
 
 /** An issuer, an API and two processes, all real. */
@@ -48,7 +66,11 @@ export async function createWorld(): Promise<World> {
   };
   const api = await createProtectedApi({
     issuer,
-    routes: { 'GET /mails/:tool': mails, 'POST /mails/:tool': mails },
+    routes: {
+      'GET /mails/:tool': mails,
+      'POST /mails/:tool': mails,
+      'GET /files/:tool': mails,
+    },
   });
 
   const working = memoryStore();
@@ -67,8 +89,12 @@ export async function createWorld(): Promise<World> {
       keys,
       providers: {
         acme: { issuer: issuer.url, clientId: 'agent', clientSecret: 'agent-secret' },
+        globex: { issuer: issuer.url, clientId: 'agent', clientSecret: 'agent-secret' },
       },
-      resources: { mail: { provider: 'acme', baseUrl: api.url, scopes: mail.scopes } },
+      resources: {
+        mail: { provider: 'acme', baseUrl: api.url, scopes: mail.scopes },
+        files: { provider: 'globex', baseUrl: api.url, scopes: files.scopes },
+      },
       gate: () => 'active',
       policy: {
         escalate: () => ['user'],
@@ -87,26 +113,59 @@ export async function createWorld(): Promise<World> {
     const served: string[] = [];
     refusedFor.set(principal.subject, refused);
     servedFor.set(principal.subject, served);
-    const { tokenResponse } = await issuer.seedGrant({
-      ...principal,
-      resources: [indicator],
-      scopes: ['read', 'write'],
-    });
-    await outlive.grants.import({ provider: 'acme', principal, tokens: tokenResponse });
-    const task = await outlive.startTask({
-      principal,
-      agent: 'the agent',
-      requirements: [{ resource: mail, scopes: ['read', 'write'], effect: 'irreversible' }],
-      expectedDurationMs: 60_000,
-    });
+    const refreshTokens = new Map<Provider, string>();
+    async function connect(provider: Provider): Promise<void> {
+      const { tokenResponse: tokens } = await issuer.seedGrant({
+        ...principal,
+        resources: [indicator],
+        scopes: ['read', 'write'],
+      });
+      const replace = refreshTokens.has(provider);
+      refreshTokens.set(provider, tokens.refresh_token);
+      await outlive.grants.import({ provider, principal, tokens, replace });
+    }
+    await connect('acme');
+    await connect('globex');
+    const needs = {
+      acme: { resource: mail, scopes: ['read', 'write'], effect: 'irreversible' },
+      globex: { resource: files, scopes: ['read'], effect: 'read' },
+    } as const;
+    const startTask = (): Promise<Task> =>
+      outlive.startTask({
+        principal,
+        agent: 'the agent',
+        requirements: Object.values(needs),
+        expectedDurationMs: 60_000,
+      });
+    const task = await startTask();
+    const report = (state: 'active' | 'paused'): Promise<void> =>
+      outlive.reportUserState(principal, { state, source: 'directory' });
     return {
       task,
       outlive,
       elsewhere,
       refused,
       served: () => served,
+      startTask,
+      suspend: () => report('paused'),
+      reinstate: () => report('active'),
+      async disconnect(provider) {
+        const token = refreshTokens.get(provider) ?? '';
+        await fetch(`${issuer.url}/token/revocation`, {
+          method: 'POST',
+          headers: { authorization: `Basic ${btoa('agent:agent-secret')}` },
+          body: new URLSearchParams({ token }),
+        });
+        const { generation } = await task.getAccessToken(needs[provider]);
+        const refused = await task
+          .getAccessToken(needs[provider], { rejectedGeneration: generation })
+          .catch((error: unknown) => error);
+        if (!AuthError.is(refused)) throw new Error('expected the grant to be dead');
+      },
+      reconnect: connect,
       async agree({ pauseId }) {
-        const request = { decision: 'resume', by: principal.subject } as const;
+        // Somebody else: a person who was stopped does not decide about it.
+        const request = { decision: 'resume', by: 'a colleague' } as const;
         const { status } = await outlive.decide(pauseId, request);
         if (status !== 'decided') throw new Error(`expected a decision, it is ${status}`);
       },

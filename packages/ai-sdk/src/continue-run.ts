@@ -1,0 +1,85 @@
+import { type AgentRun, AuthError, type Pause, type RunOutcome, type Task } from '@outlive/core';
+import type { ModelMessage } from 'ai';
+import { type Answers, answeredMessages, repliedTo } from './answers.ts';
+import type { PartialResult } from './outcome.ts';
+import type { PausedRun } from './paused-run.ts';
+
+/** A run that begins: what its loop is guarded with. */
+export interface LoopStart {
+  readonly task: Task;
+  readonly run: AgentRun;
+  /** Agents that were called as tools and go on with the run, by the id of the call. */
+  readonly agents: ReadonlyMap<string, PausedRun>;
+  /** Whether what another process has begun to resume is taken over. */
+  readonly takeOver: boolean;
+}
+
+/** A run that goes on, and the conversation it goes on with. */
+export interface ContinuedRun extends LoopStart {
+  readonly messages: ModelMessage[];
+}
+
+/** The outcome of a resumed run that was not started: it still waits, or it has ended. */
+export type NotResumed<Result> = Exclude<
+  RunOutcome<Result, PausedRun, PartialResult<Result>>,
+  { status: 'completed' }
+> & {
+  readonly stream?: never;
+};
+
+/** A new run under a task. */
+export function newRun(task: Task): LoopStart {
+  return { task, run: task.startRun(), agents: new Map(), takeOver: false };
+}
+
+/** Reserves the refused calls of a paused run, so that of two processes that try, one goes on. */
+export async function continueRun(
+  task: Task,
+  pausedRun: PausedRun,
+  answers: Answers & { readonly takeOver?: boolean },
+): Promise<ContinuedRun | NotResumed<unknown>> {
+  const { decline = [], reply, takeOver = false } = answers;
+  const going = pausedRun.pending.filter(
+    ({ toolCallId, waitsFor }) =>
+      waitsFor === 'authority' && reply === undefined && !decline.includes(toolCallId),
+  );
+  const toolCallIds = going.filter(({ agent }) => !agent).map(({ toolCallId }) => toolCallId);
+  const agents = new Map(
+    going.flatMap(({ toolCallId, agent }) => (agent ? [[toolCallId, agent] as const] : [])),
+  );
+  const { runId, pauseId } = pausedRun;
+  try {
+    const run = await task.resumeRun({ runId, pauseId, toolCallIds, takeOver });
+    const { resumableCalls, happenedCalls } = run;
+    if (resumableCalls.size + happenedCalls.size === toolCallIds.length) {
+      const messages = answeredMessages(pausedRun, answers, happenedCalls);
+      return { task, run, agents, takeOver, messages };
+    }
+    // Nobody can tell whether one of the calls had its effect already: a person is asked first.
+    const end = await run.finish();
+    if (end.status === 'paused') return stillPaused(repliedTo(pausedRun, answers), end.pause);
+    return end.status === 'failed' ? notResumed(end.error) : endedRun(end.status);
+  } catch (error) {
+    // Another process was faster: an expected outcome of a race, and nothing ran here.
+    if (AuthError.is(error)) return notResumed(error);
+    throw error;
+  }
+}
+
+/** The run waits as it did, if for another pause. */
+export function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {
+  const state = { ...pausedRun, pauseId: pause.id };
+  return { status: 'paused', pause, partialResult: undefined, state, ledger: [] };
+}
+
+/** The task has ended, and the run with it. */
+export function endedRun(status: string): NotResumed<unknown> {
+  return status === 'cancelled' || status === 'expired'
+    ? { status, ledger: [] }
+    : notResumed(new AuthError('task_ended', { reason: status }));
+}
+
+/** The run could not be resumed. */
+export function notResumed(error: unknown): NotResumed<unknown> {
+  return { status: 'failed', error, ledger: [] };
+}
