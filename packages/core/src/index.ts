@@ -68,6 +68,7 @@ export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts'
 export type { AuditSink } from './audit-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
 export type { MaintenanceReport } from './maintenance.ts';
+export type { RetentionConfiguration } from './retention.ts';
 export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';
 
 export { StoreError } from './store.ts';

@@ -2,6 +2,7 @@ import type { DelegationRecord } from './delegation.ts';
 import { endDelegation } from './delegations.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import type { Pauses } from './pauses.ts';
+import { removeEndedTasks } from './retention.ts';
 import type { Runtime } from './runtime.ts';
 import type { RecordKind } from './store.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -13,6 +14,8 @@ export interface MaintenanceReport {
   readonly tasksExpired: number;
   readonly pausesExpired: number;
   readonly delegationsEnded: number;
+  /** Tasks that had ended and whose time to be kept was over. */
+  readonly tasksRemoved: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
   /** New pairs of dead processes that were found in this host's journal, and stored. */
@@ -21,8 +24,8 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, retries revocations, and asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
- * whichever process does it.
+ * and pauses nobody decided, retries revocations, removes what has been kept long enough, and asks the gate again for the
+ * principals of running tasks. Every step is claimed in its record, so that it is done once whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
@@ -74,6 +77,13 @@ export async function maintain(
   for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
     await records.swap(key, version, null, { kind: 'connection' });
 
+  const tasksRemoved = await removeEndedTasks(runtime, failures);
+  try {
+    await runtime.feed.trim(runtime.policy.retention.stopNotices);
+  } catch (error) {
+    failures.push(error);
+  }
+
   await tasks.refresh();
   let revalidated = 0;
   const running = new Map(tasks.active().map((task) => [task.subject, task]));
@@ -88,5 +98,12 @@ export async function maintain(
       failures,
       `maintenance: ${failures.length} things could not be done and stay due`,
     );
-  return { tasksExpired, pausesExpired, delegationsEnded, revalidated, pairsAdopted };
+  return {
+    tasksExpired,
+    pausesExpired,
+    delegationsEnded,
+    tasksRemoved,
+    revalidated,
+    pairsAdopted,
+  };
 }

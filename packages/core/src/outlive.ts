@@ -88,6 +88,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   checkConfiguration(options);
   const runtime = assembleRuntime(options, {
     taskChanged: (id) => tasks.distrust(id),
+    missed: () => tasks.distrustAll(),
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);

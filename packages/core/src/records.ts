@@ -34,6 +34,8 @@ export interface Records {
     value: T | null,
     index: RecordIndex,
   ): Promise<boolean>;
+  /** Removes a record for good, if its version still is `version`. Answers whether it did. */
+  forget(key: string, version: number): Promise<boolean>;
   /** What matches the index. A hint until `get` has opened the record: only then is the index known to be its own. */
   list(query: RecordQuery): AsyncIterable<ListedRecord>;
 }
@@ -62,6 +64,8 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
       const sealed = await sealer.seal(encodeRecord(value), { key, version, index: whole });
       return store.compareAndSwap(key, expectedVersion, sealed, whole);
     },
+
+    forget: (key, version) => store.forget(key, version),
 
     list: (query) => store.list(query),
   };

@@ -36,7 +36,11 @@ const hourMs = 3_600_000;
 /** Makes the parts of the runtime from a configuration that was checked, and joins them. */
 export function assembleRuntime(
   options: OutliveOptions,
-  hears: { readonly taskChanged: (taskId: string) => void },
+  hears: {
+    readonly taskChanged: (taskId: string) => void;
+    /** Whatever is known of any task may be old. */
+    readonly missed: () => void;
+  },
 ): Runtime {
   const { store, journal, keys } = options;
   if (keys === undefined && store.ephemeral !== true)
@@ -55,8 +59,14 @@ export function assembleRuntime(
     store,
     clock,
     { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
-    (notice) =>
-      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.hear(notice.id),
+    {
+      heard: (notice) =>
+        notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.hear(notice.id),
+      missed() {
+        hears.missed();
+        userStates.hearAll();
+      },
+    },
   );
   const userStates = new UserStates({
     clock,
@@ -231,5 +241,6 @@ function policyOf({ policy = {} }: OutliveOptions): Policy {
     claimWaitMs: policy.claimWaitMs ?? 5000,
     revalidateMs: policy.revalidateMs ?? 30_000,
     maintainMs: policy.maintainMs ?? 5000,
+    retention: { stopNotices: 10_000, ...policy.retention },
   };
 }

@@ -2,6 +2,7 @@ export type { AccessTokenFacts } from './access-token-facts.ts';
 export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
 export type { StepUp } from './bearer-challenge.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
+export { type Cut, type CuttingProxy, createCuttingProxy } from './cutting-proxy.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
 export type {
@@ -57,4 +58,9 @@ export {
   type StoreContractOptions,
   storeContract,
 } from './store-contract.ts';
+export {
+  type ContractServer,
+  type StoreOutageOptions,
+  storeOutageContract,
+} from './store-outages.ts';
 export { createTestIssuer, type TestIssuer } from './test-issuer.ts';
