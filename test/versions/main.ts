@@ -1,45 +1,69 @@
-// Runs the store contract, whole and through outages, on versions of the servers beside the installed ones. Arguments narrow
-// them down: `pnpm versions Valkey`.
+// Runs the store contract, whole and through outages, on the oldest client libraries and on versions of the servers beside the
+// installed ones. Arguments narrow them down: `pnpm versions valkey`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { environmentVariable } from '../servers/environment.ts';
-import { type ServerVersion, serverVersions } from './server-versions.ts';
+import { serverVersions } from './server-versions.ts';
 
-const wanted = process.argv.slice(2).map((word) => word.toLowerCase());
-const chosen = serverVersions.filter(({ name }) =>
-  wanted.every((word) => name.toLowerCase().includes(word)),
-);
+type StoreName = 'redis' | 'postgres';
 
-/** Whether the tests of the store pass on this version. */
-async function passes({ store, fetch }: ServerVersion): Promise<boolean> {
+const tests = ['store-contract', 'outages', 'broken-connection', 'tls'];
+
+const trials: readonly { readonly name: string; readonly passes: () => Promise<boolean> }[] = [
+  {
+    name: 'the oldest clients',
+    passes: () => pass(['redis', 'postgres'], ['--config', 'test/versions/vitest.config.ts']),
+  },
+  ...serverVersions.map(({ name, store, fetch }) => ({
+    name,
+    passes: () =>
+      withFolder(async (folder) => pass([store], ['--project', 'all'], await fetch(folder))),
+  })),
+];
+
+/** Whether the tests of the stores pass. `programs` is a folder whose servers come before the installed ones. */
+async function pass(
+  stores: readonly StoreName[],
+  options: readonly string[],
+  programs?: string,
+): Promise<boolean> {
+  const files = stores.flatMap((store) =>
+    tests.map((test) => join('packages', store, 'test', `${test}.test.ts`)),
+  );
+  const path = [programs, environmentVariable('PATH')].filter((part) => part !== undefined);
+  const vitest = spawn('vitest', ['run', ...options, ...files], {
+    stdio: 'inherit',
+    env: { PATH: path.join(delimiter), CI: 'true' },
+  });
+  const [code] = await once(vitest, 'exit');
+  return code === 0;
+}
+
+async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'outlive-versions-'));
   try {
     // Postgres runs as a user of its own.
     await chmod(folder, 0o755);
-    const programs = await fetch(folder);
-    const tests = ['store-contract', 'outages', 'broken-connection', 'tls'];
-    const files = tests.map((test) => `packages/${store}/test/${test}.test.ts`);
-    const vitest = spawn('vitest', ['run', '--project', 'all', ...files], {
-      stdio: 'inherit',
-      env: { PATH: [programs, environmentVariable('PATH')].join(delimiter), CI: 'true' },
-    });
-    const [code] = await once(vitest, 'exit');
-    return code === 0;
+    return await use(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+const words = process.argv.slice(2).map((word) => word.toLowerCase());
+const chosen = trials.filter(({ name }) =>
+  words.every((word) => name.toLowerCase().includes(word)),
+);
 const failed: string[] = [];
-for (const version of chosen) {
-  console.log(`== ${version.name}`);
-  if (!(await passes(version))) failed.push(version.name);
+for (const { name, passes } of chosen) {
+  console.log(`== ${name}`);
+  if (!(await passes())) failed.push(name);
 }
-console.log(`${chosen.length - failed.length} of ${chosen.length} versions pass`);
+console.log(`${chosen.length - failed.length} passed, ${failed.length} failed`);
 if (failed.length > 0 || chosen.length === 0) {
-  console.error(chosen.length === 0 ? 'no such version' : `failed: ${failed.join(', ')}`);
+  console.error(chosen.length === 0 ? 'nothing has such a name' : `failed: ${failed.join(', ')}`);
   process.exitCode = 1;
 }
