@@ -17,6 +17,8 @@ export interface LiveConnection {
 export function createLiveConnection(connector: RedisConnector): LiveConnection {
   let current: RedisConnection | undefined;
   const discarded = new WeakSet<RedisConnection>();
+  /** Why the one before could not be opened: the next one may run out of time before it says why. */
+  let lastError: unknown;
   let closed = false;
 
   const opened = (): RedisConnection => {
@@ -38,10 +40,12 @@ export function createLiveConnection(connector: RedisConnector): LiveConnection 
     const connection = opened();
     try {
       await deadline.limit(connection.ready, () =>
-        notReached(deadline.totalMs, connection.lastError),
+        notReached(deadline.totalMs, connection.lastError ?? lastError),
       );
+      lastError = undefined;
       if (connection.isUsable) return connection;
     } catch (error) {
+      lastError = connection.lastError ?? lastError;
       discard(connection);
       throw error;
     }

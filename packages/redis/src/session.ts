@@ -1,3 +1,4 @@
+import { StoreError } from '@outlive/core';
 import {
   createSession,
   type Operation as DriverOperation,
@@ -61,6 +62,7 @@ export function createRedisSession(parts: {
 }
 
 function errorFrom({ error, stage, isLate }: Failure, timeoutMs: number): unknown {
+  if (error instanceof StoreError) return error;
   const isBegun = stage === 'read' || stage === 'write';
   if (isLate) return isBegun ? noAnswer(timeoutMs) : notReached(timeoutMs, undefined);
   const isUnreachable = !isBegun && replyCode(error) === undefined;
