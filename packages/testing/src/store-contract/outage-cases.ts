@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Store, StoreError } from '@outlive/core';
+import type { Store } from '@outlive/core';
 import { type Cut, createCuttingProxy } from '../cutting-proxy.ts';
 import type { ContractServer } from '../store-outages.ts';
 import { type Handles, mustSwap, plainIndex } from './handles.ts';
-import { assertLinearizable, type RegisterOperation } from './linearizability.ts';
+import { assertLinearizable } from './linearizability.ts';
+import { createRegisterHistory, orUnavailable } from './register-history.ts';
 
 /** What a case about an outage works with. */
 export interface OutageHandles extends Handles {
@@ -105,29 +106,14 @@ export const outageCases: readonly OutageRule[] = [
     name: 'the history of a server that is killed while many read and swap is linearizable, outcomes that nobody learned included',
     async run({ store, server, another }) {
       const handles = [store, await another(), await another()];
-      const history: RegisterOperation[] = [];
-      let tick = 0;
-      const now = (): number => {
-        tick += 1;
-        return tick;
-      };
+      const history = createRegisterHistory();
       let isStopping = false;
       let wins = 0;
       const work = async (handle: Store, id: number): Promise<void> => {
         for (let round = 0; !isStopping; round += 1) {
-          const readAt = now();
-          const record = await orUnavailable(handle.get('register'));
-          if (record === 'unavailable') continue;
-          const version = record?.version ?? 0;
-          const read = { type: 'read', version, value: record?.value ?? null } as const;
-          history.push({ ...read, invokedAt: readAt, answeredAt: now() });
-          const swap = { expected: version, value: `${id}-${round}`, invokedAt: now() };
-          const answer = await answerOf(
-            handle.compareAndSwap('register', version, swap.value, plainIndex),
-          );
-          const type = answer === 'unavailable' ? 'unknown' : answer === true ? 'won' : 'lost';
-          if (type === 'won') wins += 1;
-          history.push({ ...swap, type, answeredAt: now() });
+          const version = await history.read(handle);
+          if (version === undefined) continue;
+          if ((await history.swap(handle, version, `${id}-${round}`)) === 'won') wins += 1;
         }
       };
       const workers = handles.flatMap((handle, at) =>
@@ -146,14 +132,9 @@ export const outageCases: readonly OutageRule[] = [
         isStopping = true;
         await Promise.all(workers);
       }
-      const readAt = now();
-      const last = await store.get('register');
-      const read = {
-        type: 'read',
-        version: last?.version ?? 0,
-        value: last?.value ?? null,
-      } as const;
-      assertLinearizable([...history, { ...read, invokedAt: readAt, answeredAt: now() }]);
+      // What was written last shows to nobody else.
+      assert.ok((await history.read(store)) !== undefined);
+      assertLinearizable(history.operations);
     },
   },
   {
@@ -215,15 +196,6 @@ async function throughProxy(
     await use(cut, proxy.cutNext);
   } finally {
     await proxy.stop();
-  }
-}
-
-async function orUnavailable<T>(operation: Promise<T>): Promise<T | 'unavailable'> {
-  try {
-    return await operation;
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'unavailable') return 'unavailable';
-    throw error;
   }
 }
 
