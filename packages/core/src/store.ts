@@ -1,9 +1,11 @@
-/** The kinds of record the runtime keeps. Each is a separate record, so that none of them can make another lose a write. */
+/**
+ * The kinds of record the runtime keeps. Each is a separate record, so that none of them can make another lose a write. A task
+ * for which nothing is left to do becomes an `ended-task`.
+ */
 export type RecordKind =
   | 'grant'
   | 'subject'
   | 'task'
-  /** A task that is over, and for which nothing is left to do. */
   | 'ended-task'
   | 'pause'
   | 'delegation'
