@@ -13,11 +13,11 @@ export interface RetentionConfiguration {
   readonly stopNotices?: number;
 }
 
-/** What belongs to a task alone, and in which states something is still to happen to it or to be found out about it. */
-const belongings: Partial<Record<RecordKind, ReadonlySet<string>>> = {
-  pause: new Set(['open', 'decided', 'claimed']),
-  call: new Set(['started', 'resuming', 'unknown']),
-  delegation: new Set(['live', 'revoking']),
+/** What belongs to a task alone, and the states in which nothing can happen to it, or be found out about it, any more. */
+const belongings: Partial<Record<RecordKind, ReadonlySet<string | undefined>>> = {
+  pause: new Set(['consumed', 'cancelled', 'expired']),
+  call: new Set(['done', 'refused']),
+  delegation: new Set(['revoked', 'lapsing']),
 };
 
 /** How many tasks one round of maintenance removes: others wait for it. */
@@ -26,7 +26,7 @@ const tasksPerRound = 64;
 /**
  * Removes tasks that ended longer ago than they are to be kept, with what belongs to them alone: some in each round.
  * Grants, people and connections are never touched, nor is a task with an open pause, a call whose outcome is not
- * known, or a delegation that may still work; it is looked at again later.
+ * known, or a delegation whose end is still being tried; it is looked at again later.
  *
  * @param failures takes what went wrong with one task; it keeps nobody from the others.
  * @returns how many tasks were removed.
@@ -70,7 +70,7 @@ async function removeTask(runtime: Runtime, task: ListedRecord): Promise<boolean
 }
 
 function isNeeded({ kind, status, dueAt }: RecordIndex): boolean {
-  return dueAt !== undefined || (status !== undefined && belongings[kind]?.has(status) === true);
+  return dueAt !== undefined || belongings[kind]?.has(status) !== true;
 }
 
 /** It is looked at again after another retention time. */
