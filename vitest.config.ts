@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { oldestClients } from './test/versions/oldest-clients.ts';
 
 const ai6 = fileURLToPath(new URL('./packages/ai-sdk/node_modules/ai-6', import.meta.url));
 
@@ -20,6 +21,18 @@ export default defineConfig({
         // The same tests on the oldest major of the framework that the adapter supports.
         resolve: { alias: [{ find: /^ai$/, replacement: ai6 }] },
         test: { name: 'ai-6', include: ['packages/ai-sdk/test/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        // Some of them on the oldest client libraries that the stores support; `pnpm versions` runs more.
+        resolve: { alias: oldestClients },
+        test: {
+          name: 'oldest-clients',
+          include: [
+            'packages/redis/test/{store-contract,broken-connection}.test.ts',
+            'packages/postgres/test/{broken-connection,queries,watch}.test.ts',
+          ],
+        },
       },
     ],
   },

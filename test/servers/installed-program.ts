@@ -9,9 +9,9 @@ const run = promisify(execFile);
 
 /** A server program that tests need, and how to come by it. */
 export interface ServerProgram {
-  /** File names to look for on the PATH, in order. */
+  /** File names to look for in each folder of the PATH. */
   readonly names: readonly string[];
-  /** Further places to look in, as glob patterns; the last match (the newest version) wins. */
+  /** Where to look after that, as glob patterns; the newest version wins. */
   readonly patterns?: readonly string[];
   /** The Debian package that brings it. */
   readonly debianPackage: string;
@@ -47,12 +47,12 @@ export async function installedProgram(program: ServerProgram): Promise<string> 
 
 function findProgram({ names, patterns = [] }: ServerProgram): string | undefined {
   const folders = [...(environmentVariable('PATH') ?? '').split(delimiter), '/usr/sbin'];
-  const onPath = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const onPath = folders.flatMap((folder) => names.map((name) => join(folder, name)));
   // Versions are numbers: 9 comes before 15.
   const elsewhere = patterns.flatMap((pattern) =>
     globSync(pattern).sort((one, other) => other.localeCompare(one, 'en', { numeric: true })),
   );
-  return [...elsewhere, ...onPath].find(isExecutable);
+  return [...onPath, ...elsewhere].find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -150,6 +150,13 @@ const policy = z
     pauseExpiresMs: ms.optional(),
     claimWaitMs: ms.optional(),
     maintainMs: z.number().nonnegative().optional(),
+    retention: z
+      .strictObject({
+        endedTasksMs: ms.optional(),
+        taskAudit: z.boolean('expected true or false').optional(),
+        stopNotices: z.int('expected a whole number').min(100, 'expected at least 100').optional(),
+      })
+      .optional(),
     stopPollMs: ms
       .max(500, 'expected at most 500 ms: a pause must reach every process within a second')
       .optional(),
@@ -178,7 +185,10 @@ const policy = z
   );
 
 const schema = z.strictObject({
-  store: object('a store', 'get', 'compareAndSwap', 'list', 'append', 'read', 'last', 'close'),
+  store: object(
+    'a store',
+    ...['get', 'compareAndSwap', 'list', 'append', 'read', 'last', 'forget', 'trim', 'close'],
+  ),
   providers: z.record(name, provider),
   resources: z.record(name, resource),
   gate: z.union(

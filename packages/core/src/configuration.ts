@@ -8,6 +8,7 @@ import type { HoldListener } from './holds.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Notifier } from './notifier.ts';
+import type { RetentionConfiguration } from './retention.ts';
 import type { Authorizer } from './runtime.ts';
 import type { Secret } from './secret.ts';
 import type { Store } from './store.ts';
@@ -95,6 +96,8 @@ export interface PolicyConfiguration {
   readonly claimWaitMs?: number;
   /** How often this process does background work; 0 leaves it to your own calls of `maintain()`. Default 5 000. */
   readonly maintainMs?: number;
+  /** How long what is over is kept. `maintain()` removes it. */
+  readonly retention?: RetentionConfiguration;
   /** How often this process listens for pauses and revocations elsewhere; at most 500. Default 250. */
   readonly stopPollMs?: number;
   /** Default 2 000. */

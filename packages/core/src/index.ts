@@ -120,6 +120,7 @@ export type {
   ExplainedFacts,
 } from './explained-facts.ts';
 export type { MaintenanceReport } from './maintenance.ts';
+export type { RetentionConfiguration } from './retention.ts';
 export type { CloseOptions, DrainReport, UnfinishedRefresh } from './drain.ts';
 
 export { StoreError } from './store.ts';

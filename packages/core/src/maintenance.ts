@@ -8,6 +8,7 @@ import type { OwnJournal } from './journal-adoption.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { PauseNotices } from './pause-notices.ts';
 import type { PauseContext } from './pauses.ts';
+import { removeEndedTasks } from './retention.ts';
 import type { RecordKind } from './store.ts';
 import type { ReceivedEvent } from './subject-event.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -24,6 +25,8 @@ export interface MaintenanceReport {
   readonly delegationsEnded: number;
   /** Connections by device or backchannel that people have answered. */
   readonly connectionsMade: number;
+  /** Tasks that had ended and whose time to be kept was over. */
+  readonly tasksRemoved: number;
   /** Principals of running tasks whose state was asked again. */
   readonly revalidated: number;
   /** New pairs of dead processes that were found in this host's journal, and stored. */
@@ -33,8 +36,9 @@ export interface MaintenanceReport {
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
  * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, asks silent gate
- * sources whether they are back, goes on with events whose receiver died, and asks the gate again for the principals of
- * running tasks. Every step is claimed in its record, so that it is done once whichever process does it.
+ * sources whether they are back, goes on with events whose receiver died, removes what has been kept long enough, and
+ * asks the gate again for the principals of running tasks. Every step is claimed in its record, so that it is done once
+ * whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
@@ -113,6 +117,13 @@ export async function maintain(
   await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
   await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
 
+  const tasksRemoved = await removeEndedTasks(runtime, failures);
+  try {
+    await runtime.feed.trim(runtime.policy.retention.stopNotices);
+  } catch (error) {
+    failures.push(error);
+  }
+
   await killSwitches.refresh();
   await tasks.refresh();
   let revalidated = 0;
@@ -135,6 +146,7 @@ export async function maintain(
     noticesSent,
     delegationsEnded,
     connectionsMade,
+    tasksRemoved,
     revalidated,
     pairsAdopted,
   };

@@ -1,3 +1,4 @@
+import { createWaker } from './driver/waker.ts';
 import {
   type ListedRecord,
   type RecordIndex,
@@ -76,7 +77,7 @@ export function memoryStore(): Store {
     async append(stream, expectedSequence, value) {
       assertOpen();
       const entries = streams.get(stream) ?? [];
-      if (entries.length + 1 !== expectedSequence) return false;
+      if ((entries.at(-1)?.sequence ?? 0) + 1 !== expectedSequence) return false;
       entries.push(Object.freeze({ sequence: expectedSequence, value }));
       streams.set(stream, entries);
       watchers.wake('stream', stream);
@@ -85,17 +86,38 @@ export function memoryStore(): Store {
 
     async *read(stream, fromSequence) {
       assertOpen();
-      const entries = streams.get(stream) ?? [];
-      for (let at = Math.max(0, Math.ceil(fromSequence) - 1); at < entries.length; at += 1) {
+      let next = fromSequence;
+      for (;;) {
+        // Found again each time: entries may be added, and removed, while somebody reads.
+        const [first] = streams.get(stream) ?? [];
+        const at = Math.max(0, Math.ceil(next) - (first?.sequence ?? 1));
+        const entry = streams.get(stream)?.[at];
+        if (entry === undefined) return;
+        next = entry.sequence + 1;
+        yield entry;
         assertOpen();
-        const entry = entries[at];
-        if (entry !== undefined) yield entry;
       }
     },
 
     async last(stream) {
       assertOpen();
       return streams.get(stream)?.at(-1);
+    },
+
+    async forget(key, version) {
+      assertOpen();
+      const record = records.get(key);
+      if (record?.version !== version) return false;
+      records.delete(key);
+      liveKeys.get(record.index.kind)?.delete(key);
+      return true;
+    },
+
+    async trim(stream, fromSequence) {
+      assertOpen();
+      const kept = (streams.get(stream) ?? []).filter(({ sequence }) => sequence >= fromSequence);
+      if (kept.length === 0) streams.delete(stream);
+      else streams.set(stream, kept);
     },
 
     watch(target, wake) {
@@ -143,18 +165,17 @@ function createWatchers(): Watchers {
 
   return {
     add(target, wake) {
-      let watching = true;
+      const waker = createWaker(wake);
+      const { deliver } = waker;
       const topics = [
         ...(target.keys ?? []).map((key) => `key ${key}`),
         ...(target.streams ?? []).map((stream) => `stream ${stream}`),
       ];
-      // In a microtask: what a watcher throws must not look like the failure of the write that woke it.
-      const deliver = (): void => queueMicrotask(() => watching && wake());
       for (const topic of topics)
         byTopic.set(topic, (byTopic.get(topic) ?? new Set()).add(deliver));
       return {
         [Symbol.dispose]() {
-          watching = false;
+          waker[Symbol.dispose]();
           for (const topic of topics) {
             const waiting = byTopic.get(topic);
             waiting?.delete(deliver);

@@ -104,6 +104,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const runtime = assembleRuntime(options, {
     taskChanged: (id) => tasks.distrust(id),
     principalRevoked: withdrawInBackground,
+    missed: () => tasks.distrustAll(),
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);

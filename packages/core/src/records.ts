@@ -35,6 +35,8 @@ export interface Records {
     value: T | null,
     index: RecordIndex,
   ): Promise<boolean>;
+  /** Removes a record for good, if its version still is `version`. Answers whether it did. */
+  forget(key: string, version: number): Promise<boolean>;
   /** What matches the index. A hint until `get` has opened the record: only then is the index known to be its own. */
   list(query: RecordQuery): AsyncIterable<ListedRecord>;
 }
@@ -79,6 +81,8 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
       if (swapped) recent.set(key, { record: { version, value, index: whole }, text: sealed });
       return swapped;
     },
+
+    forget: (key, version) => store.forget(key, version),
 
     list: (query) => store.list(query),
   };

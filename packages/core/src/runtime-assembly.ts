@@ -46,6 +46,8 @@ export function assembleRuntime(
     readonly taskChanged: (taskId: string) => void;
     /** By the keyed hash of the principal. What it does to the work of others is its own affair. */
     readonly principalRevoked: (subject: string) => void;
+    /** Whatever is known of any task may be old. */
+    readonly missed: () => void;
   },
 ): Runtime {
   const { store, journal, keys } = options;
@@ -66,11 +68,18 @@ export function assembleRuntime(
     store,
     clock,
     { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
-    ({ kind, id }) => {
-      if (kind === 'task') hears.taskChanged(id);
-      if (kind === 'subject') userStates.hear(id);
-      if (kind === 'hold') userStates.hearSource(id);
-      if (kind === 'switch') killSwitches.hear();
+    {
+      heard({ kind, id }) {
+        if (kind === 'task') hears.taskChanged(id);
+        if (kind === 'subject') userStates.hear(id);
+        if (kind === 'hold') userStates.hearSource(id);
+        if (kind === 'switch') killSwitches.hear();
+      },
+      missed() {
+        hears.missed();
+        userStates.hearAll();
+        killSwitches.hear();
+      },
     },
   );
   const killSwitches = new KillSwitches(() => runtime);
@@ -286,5 +295,6 @@ function policyOf({ policy = {} }: OutliveOptions): Policy {
     claimWaitMs: policy.claimWaitMs ?? 5000,
     revalidateMs: policy.revalidateMs ?? 30_000,
     maintainMs: policy.maintainMs ?? 5000,
+    retention: { stopNotices: 10_000, ...policy.retention },
   };
 }

@@ -19,6 +19,7 @@ import type { Principal } from './principal.ts';
 import type { ProofMaker } from './proof-of-possession.ts';
 import type { Records } from './records.ts';
 import type { ResourceLocation } from './resource-location.ts';
+import type { RetentionConfiguration } from './retention.ts';
 import type { StopFeed } from './stop-feed.ts';
 import type { Store } from './store.ts';
 import type { UserStates } from './user-state.ts';
@@ -83,6 +84,7 @@ export interface Policy {
   readonly revalidateMs: number;
   /** How often background work is looked for. */
   readonly maintainMs: number;
+  readonly retention: RetentionConfiguration & { readonly stopNotices: number };
 }
 
 /** The parts that everything in the core works with. Made once, by `createOutlive`. */

@@ -21,6 +21,16 @@ export interface StopFeedTimes {
   readonly trustMs: number;
 }
 
+/** Who wants to know. */
+export interface StopListener {
+  readonly heard: (notice: StopNotice) => void;
+  /** This process was away for so long that notices were removed before it heard them: about anybody, any task. */
+  readonly missed: () => void;
+}
+
+/** How many notices one round removes. */
+const trimmedPerRound = 1000;
+
 /**
  * The one ordered feed through which fast paths, which do no I/O, learn of pauses and revocations.
  *
@@ -30,7 +40,9 @@ export class StopFeed {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #times: StopFeedTimes;
-  readonly #heard: (notice: StopNotice) => void;
+  readonly #listener: StopListener;
+  /** The oldest entry that the store has, as far as this process knows. */
+  #first = 1;
   #next: number | undefined;
   #trustedUntilMs = Number.NEGATIVE_INFINITY;
   #trustedUntil = Number.NEGATIVE_INFINITY;
@@ -44,16 +56,11 @@ export class StopFeed {
   #cancelTimer: (() => void) | undefined;
   #closed = false;
 
-  constructor(
-    store: Store,
-    clock: Clock,
-    times: StopFeedTimes,
-    heard: (notice: StopNotice) => void,
-  ) {
+  constructor(store: Store, clock: Clock, times: StopFeedTimes, listener: StopListener) {
     this.#store = store;
     this.#clock = clock;
     this.#times = times;
-    this.#heard = heard;
+    this.#listener = listener;
   }
 
   /** Monotonic ms until which what was heard may be believed. */
@@ -88,6 +95,21 @@ export class StopFeed {
       const last = await this.#store.last(stream);
       if (await this.#store.append(stream, (last?.sequence ?? 0) + 1, value)) return;
     }
+  }
+
+  /** Removes notices that are not among the newest `keep`. Who has not heard them yet notices that some are missing. */
+  async trim(keep: number): Promise<void> {
+    // What was read says how many there are: as long as they are few enough, the store is not asked.
+    const newest = (this.#next ?? 1) - 1;
+    if (newest - this.#first < keep) return;
+    for await (const { sequence } of this.#store.read(stream, 1)) {
+      this.#first = sequence;
+      break;
+    }
+    const from = Math.min(newest - keep + 1, this.#first + trimmedPerRound);
+    if (from <= this.#first) return;
+    await this.#store.trim(stream, from);
+    this.#first = from;
   }
 
   close(): void {
@@ -153,8 +175,9 @@ export class StopFeed {
     // The first reading only marks the place: cells are loaded after it, so they know what came before.
     this.#next ??= ((await this.#store.last(stream))?.sequence ?? 0) + 1;
     for await (const entry of this.#store.read(stream, this.#next)) {
+      if (entry.sequence > this.#next) this.#listener.missed();
       this.#next = entry.sequence + 1;
-      this.#heard(JSON.parse(entry.value) as StopNotice);
+      this.#listener.heard(JSON.parse(entry.value) as StopNotice);
     }
     this.#trust(startedMonotonic, startedWall);
   }

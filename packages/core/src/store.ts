@@ -1,8 +1,12 @@
-/** The kinds of record the runtime keeps. Each is a separate record, so that none of them can make another lose a write. */
+/**
+ * The kinds of record the runtime keeps. Each is a separate record, so that none of them can make another lose a write. A task
+ * for which nothing is left to do becomes an `ended-task`.
+ */
 export type RecordKind =
   | 'grant'
   | 'subject'
   | 'task'
+  | 'ended-task'
   | 'pause'
   | 'delegation'
   | 'call'
@@ -20,7 +24,7 @@ export interface RecordIndex {
   /** Keyed hash of the principal. */
   readonly subject?: string;
   readonly taskId?: string;
-  /** Epoch ms at which `outlive.maintain()` has work to do for this record. */
+  /** Epoch ms at which `outlive.maintain()` has work to do for this record; of an ended task, from when it is kept. */
   readonly dueAt?: number;
 }
 
@@ -97,6 +101,18 @@ export interface Store {
 
   /** The newest entry of `stream`, or `undefined` for an empty one. */
   last(stream: string): Promise<StreamEntry | undefined>;
+
+  /**
+   * Removes the record at `key` for good, a tombstone too, only if its version is `version`: the key is then as if it
+   * had never been written. Answers whether it did.
+   */
+  forget(key: string, version: number): Promise<boolean>;
+
+  /**
+   * Removes the entries of `stream` with a sequence below `fromSequence` for good. The others keep their sequences; a
+   * stream of which nothing is left begins at 1 again.
+   */
+  trim(stream: string, fromSequence: number): Promise<void>;
 
   /**
    * Calls `wake` soon after something in `target` may have changed, in this process or another. A hint, never

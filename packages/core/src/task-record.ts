@@ -105,11 +105,23 @@ const graceMs = 5000;
 
 /** What the store may search a task by. */
 export function taskIndex(record: TaskRecord): RecordIndex {
+  if (record.authorityEnded === true && record.endedAt !== undefined)
+    return endedTaskIndex(record, record.endedAt);
   return {
     kind: 'task',
     status: record.status,
     subject: record.subject,
     taskId: record.id,
-    ...(record.authorityEnded === true ? {} : { dueAt: Math.ceil(taskDueAt(record)) }),
+    dueAt: Math.ceil(taskDueAt(record)),
   };
+}
+
+/**
+ * A task for which nothing is left to do is of another kind, so that nobody who looks for work walks past it.
+ *
+ * @param from epoch ms from when the time counts for which it is kept.
+ */
+export function endedTaskIndex(record: TaskRecord, from: number): RecordIndex {
+  const { status, subject, id } = record;
+  return { kind: 'ended-task', status, subject, taskId: id, dueAt: Math.ceil(from) };
 }

@@ -53,6 +53,12 @@ export class Tasks {
     if (cell !== undefined) cell.stale = true;
   }
 
+  /** News may have been missed: about any task. */
+  distrustAll(): void {
+    this.#heard += 1;
+    for (const cell of this.#cells.values()) cell.stale = true;
+  }
+
   /** The tasks that are active as far as this process knows. */
   active(): TaskRecord[] {
     return [...this.#cells.values()]

@@ -171,6 +171,11 @@ export class UserStates {
     return health.speaks;
   }
 
+  /** News may have been missed: about anybody. */
+  hearAll(): void {
+    for (const id of this.#cells.keys()) this.hear(id);
+  }
+
   /** Asks, unless a positive answer is younger than the cache time or someone is asking already. */
   async check(principal: Principal, id: string, moment: GateMoment): Promise<Verdict> {
     const cell = this.cell(principal, id);

@@ -2,7 +2,15 @@ import type { RecordIndex, Store } from '../src/store.ts';
 
 /** One operation of a store, as the runtime asked for it. */
 export interface StoreCall {
-  readonly operation: 'get' | 'compareAndSwap' | 'list' | 'append' | 'read' | 'last';
+  readonly operation:
+    | 'get'
+    | 'compareAndSwap'
+    | 'list'
+    | 'append'
+    | 'read'
+    | 'last'
+    | 'forget'
+    | 'trim';
   /** Key, stream, or the kind that is listed. */
   readonly key: string;
   readonly index?: RecordIndex;
@@ -59,6 +67,9 @@ export function interceptedStore(inner: Store): InterceptedStore {
       );
     },
     last: (stream) => run({ operation: 'last', key: stream }, () => inner.last(stream)),
+    forget: (key, version) => run({ operation: 'forget', key }, () => inner.forget(key, version)),
+    trim: (stream, fromSequence) =>
+      run({ operation: 'trim', key: stream }, () => inner.trim(stream, fromSequence)),
     ...(inner.watch === undefined
       ? {}
       : { watch: (target, wake) => inner.watch?.(target, wake) ?? { [Symbol.dispose]() {} } }),

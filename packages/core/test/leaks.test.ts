@@ -139,7 +139,15 @@ async function searchRemains({ canaries, world, process }: Setting, taskId: stri
   canaries.search('verification', await outlive.verify(taskId));
   for (const event of world.events) canaries.search('audit', event);
   canaries.search('runtime', outlive);
-  for (const kind of ['grant', 'task', 'pause', 'delegation', 'call', 'subject'] as const)
+  for (const kind of [
+    'grant',
+    'task',
+    'ended-task',
+    'pause',
+    'delegation',
+    'call',
+    'subject',
+  ] as const)
     for await (const listed of world.store.list({ kind })) {
       canaries.search('listed', listed);
       canaries.search('stored', await world.store.get(listed.key));

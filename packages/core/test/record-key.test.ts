@@ -4,7 +4,15 @@ import { ConfigurationError } from '../src/errors.ts';
 import { recordKey } from '../src/record-key.ts';
 import type { RecordKind } from '../src/store.ts';
 
-const kinds: readonly RecordKind[] = ['grant', 'subject', 'task', 'pause', 'delegation', 'call'];
+const kinds: readonly RecordKind[] = [
+  'grant',
+  'subject',
+  'task',
+  'ended-task',
+  'pause',
+  'delegation',
+  'call',
+];
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   // Texts made of what a key is made of, where a careless encoding would collide.

@@ -5,12 +5,13 @@ import { StopFeed } from '../src/stop-feed.ts';
 import { interceptedStore } from './intercepted-store.ts';
 
 const times = { pollMs: 250, trustMs: 1000 };
+const deaf = { heard: () => undefined, missed: () => undefined };
 
 /** A feed that has listened once and cannot again. */
 async function cutOff() {
   const clock = createFakeClock();
   const store = interceptedStore(memoryStore());
-  const feed = new StopFeed(store, clock, times, () => undefined);
+  const feed = new StopFeed(store, clock, times, deaf);
   await feed.ensureFresh();
   store.intercept(() => Promise.reject(new Error('the store is away')));
   return { clock, feed };
@@ -39,7 +40,7 @@ describe('the trust of a stop feed, when the wall clock is put back', () => {
     const clock = createFakeClock();
     let blockedMs = 0;
     const blocked = { ...clock, monotonicMs: () => clock.monotonicMs() + blockedMs };
-    const feed = new StopFeed(memoryStore(), blocked, times, () => undefined);
+    const feed = new StopFeed(memoryStore(), blocked, times, deaf);
     await feed.ensureFresh();
     clock.jump(-3_600_000);
     blockedMs = times.trustMs - 1;
@@ -50,7 +51,7 @@ describe('the trust of a stop feed, when the wall clock is put back', () => {
 
   it('is renewed by listening again', async () => {
     const clock = createFakeClock();
-    const feed = new StopFeed(memoryStore(), clock, times, () => undefined);
+    const feed = new StopFeed(memoryStore(), clock, times, deaf);
     await feed.ensureFresh();
     clock.jump(-3_600_000);
     await clock.advance(10 * times.trustMs);

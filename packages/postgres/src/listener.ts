@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
+import { createDeadline } from '@outlive/core/driver';
 import pg from 'pg';
-import { createDeadline } from './deadline.ts';
 import type { PostgresConnection } from './postgres-pool.ts';
 
 const firstDelayMs = 100;

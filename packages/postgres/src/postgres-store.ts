@@ -1,4 +1,5 @@
 import type { Store } from '@outlive/core';
+import { assertWellFormed } from '@outlive/core/driver';
 import { createListener } from './listener.ts';
 import { type PostgresStoreOptions, validOptions } from './postgres-options.ts';
 import {
@@ -10,9 +11,9 @@ import {
   readVersions,
 } from './reads.ts';
 import { migrate, tablesIn } from './schema.ts';
-import { createSession } from './session.ts';
+import { createPostgresSession } from './session.ts';
 import { createWatchers } from './watchers.ts';
-import { append, channelOf, compareAndSwap, topicOf } from './writes.ts';
+import { append, channelOf, compareAndSwap, forget, topicOf, trim } from './writes.ts';
 
 /**
  * A store in Postgres, shared by the processes of many machines.
@@ -29,7 +30,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   const tables = tablesIn(schema);
   // Shorter than the operation, so that a write that waits for a lock ends with an answer, not with a doubt.
   const lockTimeoutMs = Math.max(1, Math.floor(operationTimeoutMs * 0.8));
-  const session = createSession({
+  const session = createPostgresSession({
     pool,
     prepare: (client) => migrate(client, tables, lockTimeoutMs),
     timeoutMs: operationTimeoutMs,
@@ -116,6 +117,23 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       return session.read((client) => readLastEntry(client, tables, stream));
     },
 
+    async forget(key, version) {
+      session.assertOpen();
+      assertStorable({ key });
+      if (!isCount(version)) return false;
+      const forgotten = await session.write((client) =>
+        forget(client, tables, lockTimeoutMs, key, version),
+      );
+      if (forgotten) watchers.observe(topicOf('key', key), 0);
+      return forgotten;
+    },
+
+    async trim(stream, fromSequence) {
+      session.assertOpen();
+      assertStorable({ stream });
+      await session.write((client) => trim(client, tables, stream, fromSequence));
+    },
+
     watch(target, wake) {
       session.assertOpen();
       const watcher = watchers.add(target, wake);
@@ -135,14 +153,11 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** UTF-8 has no lone surrogates: one would silently become another character. And Postgres has no U+0000. */
 function assertStorable(texts: Readonly<Record<string, string | null | undefined>>): void {
-  for (const [name, text] of Object.entries(texts)) {
-    if (text?.isWellFormed() === false)
-      throw new TypeError(`${name} must be well-formed Unicode; it has a lone surrogate`);
+  assertWellFormed(texts);
+  for (const [name, text] of Object.entries(texts))
     if (text?.includes('\0') === true)
       throw new TypeError(
         `${name} must not hold the character U+0000, which Postgres cannot store`,
       );
-  }
 }

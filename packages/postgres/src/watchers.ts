@@ -1,4 +1,5 @@
 import type { WatchTarget } from '@outlive/core';
+import { createWaker } from '@outlive/core/driver';
 import { type Space, topicOf } from './writes.ts';
 
 /** What somebody watches: a record's version, or a stream's newest sequence. */
@@ -94,28 +95,18 @@ export function createWatchers(
     observe,
 
     add(target, wake) {
-      let isWatching = true;
-      let isWaking = false;
-      const deliver = (): void => {
-        if (isWaking) return;
-        isWaking = true;
-        // In a microtask: what a watcher throws must not look like the failure of the write that woke it.
-        queueMicrotask(() => {
-          isWaking = false;
-          if (isWatching) wake();
-        });
-      };
+      const waker = createWaker(wake);
       const watched = new Map([
         ...(target.keys ?? []).map((key) => topicFor('key', key)),
         ...(target.streams ?? []).map((stream) => topicFor('stream', stream)),
       ]);
-      for (const topic of watched.values()) topic.watchers.add(deliver);
+      for (const topic of watched.values()) topic.watchers.add(waker.deliver);
       schedule();
       return {
         [Symbol.dispose]() {
-          isWatching = false;
+          waker[Symbol.dispose]();
           for (const [id, topic] of watched) {
-            topic.watchers.delete(deliver);
+            topic.watchers.delete(waker.deliver);
             if (topic.watchers.size === 0 && topics.get(id) === topic) topics.delete(id);
           }
           if (topics.size === 0) stopTimer();

@@ -75,6 +75,37 @@ export async function append(
   ]);
 }
 
+/** Removes a record in one statement, which tells whoever watches in the same commit. */
+export async function forget(
+  client: PostgresPoolClient,
+  tables: Tables,
+  lockTimeoutMs: number,
+  key: string,
+  version: number,
+): Promise<boolean> {
+  const remove = `DELETE FROM ${tables.record} USING settings
+    WHERE key = $4 AND version = $5 RETURNING 1`;
+  return isWritten(client, remove, [
+    String(lockTimeoutMs),
+    channelOf(tables.schema),
+    `${topicOf('key', key)} 0`,
+    ...[key, version],
+  ]);
+}
+
+/** Removes the entries of a stream below `fromSequence`. */
+export async function trim(
+  client: PostgresPoolClient,
+  tables: Tables,
+  stream: string,
+  fromSequence: number,
+): Promise<void> {
+  await client.query(`DELETE FROM ${tables.streamEntry} WHERE stream = $1 AND sequence < $2`, [
+    stream,
+    Math.ceil(fromSequence),
+  ]);
+}
+
 async function isWritten(
   client: PostgresPoolClient,
   write: string,

@@ -1,14 +1,19 @@
+import { createCuttingProxy } from '@outlive/testing';
 import { Client } from 'pg';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
 import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
-import { cuttingProxy } from './cutting-proxy.ts';
 import { serverQuery } from './server-query.ts';
-import { failureOf, newSchema, testPool, testStore } from './test-store.ts';
+import { newSchema, testPool, testStore } from './test-store.ts';
 
 const server = await ownPostgresServer();
 const bouncer = await pgBouncer(server);
-const proxy = await cuttingProxy(server.url);
+const proxy = await createCuttingProxy({
+  port: server.process.port,
+  isWrite: (sent) => sent.includes('pg_notify'),
+});
+const proxyUrl = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
 afterAll(async () => {
   await proxy.stop();
   await bouncer.stop();
@@ -47,7 +52,7 @@ async function waitingBackend(schema: string): Promise<number> {
 
 describe('a connection that breaks', () => {
   it('after the write arrived: the outcome is unknown, the write is there, and nobody sent it again', async () => {
-    const store = testStore(proxy.url);
+    const store = testStore(proxyUrl);
     expect(await store.get('key')).toBeUndefined();
     proxy.cutNext('reply');
     const failure = await failureOf(store.compareAndSwap('key', 0, 'value', index));
@@ -62,7 +67,7 @@ describe('a connection that breaks', () => {
   });
 
   it('before the write arrived: the outcome is unknown, nothing is there, and nobody sends it later', async () => {
-    const store = testStore(proxy.url);
+    const store = testStore(proxyUrl);
     expect(await store.get('key')).toBeUndefined();
     proxy.cutNext('request');
     expect((await failureOf(store.compareAndSwap('key', 0, 'value', index))).code).toBe(
@@ -73,7 +78,7 @@ describe('a connection that breaks', () => {
   });
 
   it('does the same to an append', async () => {
-    const store = testStore(proxy.url);
+    const store = testStore(proxyUrl);
     expect(await store.last('log')).toBeUndefined();
     proxy.cutNext('request');
     expect((await failureOf(store.append('log', 1, 'lost'))).code).toBe('unavailable');

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
 import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
 import { postgresServer } from '../../../test/servers/postgres-server.ts';
-import { nextMessage, startProcess } from './start-process.ts';
+import { nextMessage } from '../../../test/servers/waiting-process.ts';
+import { startProcess } from './start-process.ts';
 import { newSchema, testStore } from './test-store.ts';
 
 const server = await postgresServer();

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
 import { databaseOf, serverQuery } from './server-query.ts';
-import { failureOf, newSchema, testPool, testStore } from './test-store.ts';
+import { newSchema, testPool, testStore } from './test-store.ts';
 
 const server = await ownPostgresServer();
 afterAll(() => server.stop());

@@ -1,17 +1,12 @@
-import type { Store } from '@outlive/core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
 import { serverQuery } from './server-query.ts';
-import { failureOf, newSchema, testPool, testStore } from './test-store.ts';
+import { newSchema, testPool, testStore } from './test-store.ts';
 
 // What is not written through is lost in a crash for ten seconds.
 const server = await ownPostgresServer({ synchronous_commit: 'off', wal_writer_delay: '10s' });
-const bouncer = await pgBouncer(server, { server_login_retry: '0.2' });
-afterAll(async () => {
-  await bouncer.stop();
-  await server.stop();
-});
+afterAll(() => server.stop());
 
 const index = { kind: 'grant' } as const;
 
@@ -96,46 +91,4 @@ describe('a server that is away', () => {
     const [row] = await serverQuery(server.url, 'SHOW synchronous_commit');
     expect(row).toEqual({ synchronous_commit: 'off' });
   });
-
-  for (const [way, url] of Object.entries({
-    directly: server.url,
-    'through PgBouncer': bouncer.url,
-  }))
-    it(`that restarts while many write ${way}: what was acknowledged is there, once, and nothing else was`, async () => {
-      const schema = newSchema();
-      const stores = Array.from({ length: 3 }, () => testStore(url, { schema }));
-      const acknowledged = new Map<number, string>();
-      const attempted = new Set<string>();
-      let unknown = 0;
-      let isStopping = false;
-      const write = async (store: Store, writer: number): Promise<void> => {
-        for (let at = 0; !isStopping; at += 1) {
-          const value = `writer ${writer} entry ${at}`;
-          try {
-            const next = ((await store.last('log'))?.sequence ?? 0) + 1;
-            attempted.add(value);
-            if (await store.append('log', next, value)) acknowledged.set(next, value);
-          } catch (error) {
-            expect(error).toMatchObject({ code: 'unavailable' });
-            unknown += 1;
-          }
-        }
-      };
-      const writers = stores.map(write);
-      for (const signal of ['SIGINT', 'SIGQUIT', 'SIGINT'] as const) {
-        const enough = acknowledged.size + 30;
-        await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(enough);
-        await server.process.restart(signal);
-      }
-      isStopping = true;
-      await Promise.all(writers);
-      const entries = new Map<number, string>();
-      for await (const { sequence, value } of testStore(server.url, { schema }).read('log', 1))
-        entries.set(sequence, value);
-      expect([...entries.keys()]).toEqual(Array.from(entries, (_, at) => at + 1));
-      for (const [sequence, value] of acknowledged) expect(entries.get(sequence)).toBe(value);
-      expect(new Set(entries.values()).size).toBe(entries.size);
-      for (const value of entries.values()) expect(attempted.has(value)).toBe(true);
-      expect(entries.size - acknowledged.size).toBeLessThanOrEqual(unknown);
-    });
 });

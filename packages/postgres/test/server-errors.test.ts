@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Store } from '@outlive/core';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownPostgresServer, serverUser } from '../../../test/servers/postgres-server.ts';
 import { serverQuery } from './server-query.ts';
-import { failureOf, newSchema, testPool, testStore } from './test-store.ts';
+import { newSchema, testPool, testStore } from './test-store.ts';
 
 const server = await ownPostgresServer();
 afterAll(() => server.stop());

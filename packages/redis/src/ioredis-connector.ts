@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { openingOf } from './opening.ts';
 import type { IoRedisClient, IoRedisCluster } from './redis-client.ts';
 import {
@@ -63,6 +64,7 @@ function connectionOf(client: IoRedisClient | IoRedisCluster): RedisConnection {
     return (outcomes ?? []).map(([error, reply]) => (error ? { error } : { reply }));
   };
   const opening = openingOf(client);
+  guardSocket(client);
   return {
     ready: opening.ready,
     get isUsable() {
@@ -77,7 +79,7 @@ function connectionOf(client: IoRedisClient | IoRedisCluster): RedisConnection {
         : sendTogether(commands),
     // A cluster sends a pipeline to the node of its keys, with the commands in it that have none.
     sendTogether,
-    destroy: () => client.disconnect(),
+    destroy: () => destroy(client),
   };
 }
 
@@ -87,6 +89,7 @@ function subscriberOf(
 ): RedisSubscriber {
   client.on('message', (channel) => events.message(String(channel)));
   client.on('end', events.lost);
+  guardSocket(client);
   return {
     ready: openingOf(client).ready,
     async subscribe(channel) {
@@ -95,6 +98,28 @@ function subscriberOf(
     async unsubscribe(channel) {
       await client.unsubscribe(channel);
     },
-    destroy: () => client.disconnect(),
+    destroy: () => destroy(client),
   };
+}
+
+/**
+ * The library listens for the first error of a socket alone. A second one, such as a TLS alert after a certificate that was
+ * refused, would end the process.
+ */
+function guardSocket(client: IoRedisClient | IoRedisCluster): void {
+  client.on('error', () => ignoreErrorsOfSocket(client));
+}
+
+function destroy(client: IoRedisClient | IoRedisCluster): void {
+  ignoreErrorsOfSocket(client);
+  client.disconnect();
+}
+
+const guarded = new WeakSet<EventEmitter>();
+
+function ignoreErrorsOfSocket(client: IoRedisClient | IoRedisCluster): void {
+  const socket: unknown = Reflect.get(client, 'stream');
+  if (!(socket instanceof EventEmitter) || guarded.has(socket)) return;
+  guarded.add(socket);
+  socket.on('error', () => undefined);
 }

@@ -8,8 +8,6 @@ export interface Keyspace {
   stream(name: string): string;
   /** The sorted set that `list` reads. */
   readonly index: string;
-  /** The sorted set of tasks that are over, by the time of their end. */
-  readonly ended: string;
   /** The version of this layout. */
   readonly schema: string;
   /** Written only to have something to wait for. */
@@ -23,7 +21,6 @@ export function keyspace(prefix: string): Keyspace {
     record: (key) => `${tag}:r:${key}`,
     stream: (name) => `${tag}:s:${name}`,
     index: `${tag}:index`,
-    ended: `${tag}:ended`,
     schema: `${tag}:schema`,
     fence: `${tag}:fence`,
   };

@@ -97,33 +97,13 @@ export async function readLastEntry(
 }
 
 /** The arguments of the script that writes `index`, after the value. */
-export function indexArguments(index: RecordIndex, isTombstone: boolean): readonly string[] {
+export function indexArguments(index: RecordIndex): readonly string[] {
   const optional = [index.status, index.subject, index.taskId];
   return [
     index.kind,
     dueText(index.dueAt),
     ...optional.map((text) => (text === undefined ? '' : `=${text}`)),
-    taskNote(index, isTombstone),
   ];
-}
-
-const endedStatuses: ReadonlySet<string | undefined> = new Set([
-  'completed',
-  'cancelled',
-  'failed',
-  'expired',
-]);
-
-/** Whether a record is that of a task for which nothing is left to do. */
-export function isOver({ kind, status, taskId, dueAt }: RecordIndex): boolean {
-  return (
-    kind === 'task' && endedStatuses.has(status) && taskId !== undefined && dueAt === undefined
-  );
-}
-
-function taskNote(index: RecordIndex, isTombstone: boolean): string {
-  if (index.kind !== 'task') return '';
-  return isOver(index) && !isTombstone ? 'ended' : 'going on';
 }
 
 function indexFrom([kind, due, status, subject, taskId]: readonly Field[]): RecordIndex {

@@ -35,6 +35,7 @@ export function isPassing(error: unknown): boolean {
 
 /** Whether the connection that brought `error` should be given up. */
 export function endsConnection(error: unknown): boolean {
+  if (error instanceof StoreError) return false;
   const code = replyCode(error);
   return code === undefined || elsewhere.has(code);
 }
@@ -98,4 +99,23 @@ export function storeErrorFrom(cause: unknown): unknown {
         { cause },
       );
   }
+}
+
+/** No connection could be opened in time. */
+export function notReached(timeoutMs: number, cause: unknown): StoreError {
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  return new StoreError(
+    'unavailable',
+    `Redis could not be reached within ${timeoutMs} ms${why}; nothing was written. Check that it runs and that the ` +
+      'client has the right address.',
+    { cause },
+  );
+}
+
+/** The server was asked, and did not answer in time. */
+export function noAnswer(timeoutMs: number): StoreError {
+  return new StoreError(
+    'unavailable',
+    `Redis did not answer within ${timeoutMs} ms. A write may or may not have happened: read again.`,
+  );
 }

@@ -10,11 +10,6 @@ export interface RedisStoreOptions {
   readonly prefix?: string | undefined;
   /** How many replicas have to confirm each write before it is acknowledged. Default 0. */
   readonly requireReplicas?: number | undefined;
-  /**
-   * How long a task that has ended is kept, with its pauses, calls and delegations. Default: for ever. Grants, what is
-   * known of users, and streams such as the audit are never removed.
-   */
-  readonly endedRetentionMs?: number | undefined;
   /** How long an operation may take, waiting for a connection included. Default 10 000 ms. */
   readonly timeoutMs?: number | undefined;
   /** Hears, once, of each setting of the server that lets acknowledged writes be lost. Default `console.warn`. */
@@ -26,19 +21,11 @@ export interface ValidOptions {
   readonly client: RedisClient;
   readonly prefix: string;
   readonly requireReplicas: number;
-  readonly endedRetentionMs: number | undefined;
   readonly timeoutMs: number;
   readonly onWarning: (message: string) => void;
 }
 
-const known = new Set([
-  'client',
-  'prefix',
-  'requireReplicas',
-  'endedRetentionMs',
-  'timeoutMs',
-  'onWarning',
-]);
+const known = new Set(['client', 'prefix', 'requireReplicas', 'timeoutMs', 'onWarning']);
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
@@ -51,16 +38,12 @@ export function validOptions(options: RedisStoreOptions): ValidOptions {
     throw refusal('options', 'an object with a `client`', options);
   for (const name of Object.keys(options))
     if (!known.has(name)) throw refusal(name, `one of ${[...known].join(', ')}`, name);
-  const { endedRetentionMs, onWarning = (message) => console.warn(message) } = options;
+  const { onWarning = (message) => console.warn(message) } = options;
   if (typeof onWarning !== 'function') throw refusal('onWarning', 'a function', onWarning);
   return {
     client: validClient(options.client),
     prefix: validPrefix(options.prefix ?? 'outlive'),
     requireReplicas: validCount(options.requireReplicas ?? 0),
-    endedRetentionMs:
-      endedRetentionMs === undefined
-        ? undefined
-        : validMs('endedRetentionMs', endedRetentionMs, Number.MAX_SAFE_INTEGER),
     timeoutMs: validMs('timeoutMs', options.timeoutMs ?? 10_000, longestTimerMs),
     onWarning,
   };

@@ -1,12 +1,12 @@
 import type { Store } from '@outlive/core';
+import { assertWellFormed } from '@outlive/core/driver';
 import { connectorOf } from './connector.ts';
 import { keyspace } from './keyspace.ts';
-import { isOver, readEntries, readLastEntry, readRecord, readRecords } from './records.ts';
+import { readEntries, readLastEntry, readRecord, readRecords } from './records.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { type RedisStoreOptions, validOptions } from './redis-options.ts';
-import { removeEndedTasks } from './retention.ts';
 import { checkServer } from './server-check.ts';
-import { createSession } from './session.ts';
+import { createRedisSession } from './session.ts';
 import { createWatchers } from './watchers.ts';
 import { createWriter } from './writer.ts';
 
@@ -20,8 +20,7 @@ import { createWriter } from './writer.ts';
  * @throws ConfigurationError naming the option that is wrong.
  */
 export function redisStore(options: RedisStoreOptions): Store {
-  const { client, prefix, requireReplicas, endedRetentionMs, timeoutMs, onWarning } =
-    validOptions(options);
+  const { client, prefix, requireReplicas, timeoutMs, onWarning } = validOptions(options);
   const keys = keyspace(prefix);
   const connector = connectorOf(client, keys.index);
   const writer = createWriter({ keys, requireReplicas, waitMs: timeoutMs / 2 });
@@ -32,7 +31,7 @@ export function redisStore(options: RedisStoreOptions): Store {
     warned.add(message);
     onWarning(message);
   };
-  const session = createSession({
+  const session = createRedisSession({
     connector,
     prepare: (connection) => checkServer(connection, keys, requireReplicas, warnOnce),
     timeoutMs,
@@ -44,17 +43,6 @@ export function redisStore(options: RedisStoreOptions): Store {
       return operation(connection);
     });
 
-  let sweep: Promise<void> | undefined;
-  const sweepEndedTasks = (): void => {
-    if (endedRetentionMs === undefined) return;
-    sweep ??= removeEndedTasks(session.read, keys, endedRetentionMs)
-      // Nothing is lost: what was not removed is found by the next sweep, and no caller waits for this one.
-      .catch(() => undefined)
-      .finally(() => {
-        sweep = undefined;
-      });
-  };
-
   return {
     get: (key) => read((connection) => readRecord(connection, keys, key)),
 
@@ -62,11 +50,9 @@ export function redisStore(options: RedisStoreOptions): Store {
       session.assertOpen();
       assertWellFormed({ key, value, ...index, dueAt: undefined });
       if (!isCount(expectedVersion)) return false;
-      const swapped = await session.write((connection) =>
+      return session.write((connection) =>
         writer.compareAndSwap(connection, key, expectedVersion, value, index),
       );
-      if (swapped && isOver(index)) sweepEndedTasks();
-      return swapped;
     },
 
     async *list(query) {
@@ -100,6 +86,17 @@ export function redisStore(options: RedisStoreOptions): Store {
 
     last: (stream) => read((connection) => readLastEntry(connection, keys, stream)),
 
+    async forget(key, version) {
+      session.assertOpen();
+      if (!isCount(version)) return false;
+      return session.write((connection) => writer.forget(connection, key, version));
+    },
+
+    async trim(stream, fromSequence) {
+      session.assertOpen();
+      await session.write((connection) => writer.trim(connection, stream, fromSequence));
+    },
+
     watch(target, wake) {
       session.assertOpen();
       return watchers.add(target, wake);
@@ -108,18 +105,10 @@ export function redisStore(options: RedisStoreOptions): Store {
     async close() {
       watchers.close();
       session.close();
-      await sweep;
     },
   };
 }
 
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
-}
-
-/** Redis is sent UTF-8: a lone surrogate would silently become another character, and two keys one. */
-function assertWellFormed(texts: Record<string, string | null | undefined>): void {
-  for (const [name, text] of Object.entries(texts))
-    if (text?.isWellFormed() === false)
-      throw new TypeError(`${name} must be well-formed Unicode; it has a lone surrogate`);
 }

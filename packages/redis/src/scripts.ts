@@ -27,18 +27,13 @@ end
 local function removeMembers(index, key, f)
   redis.call('ZREM', index, unpack(members(key, f[1], f[2], f[3], f[4], f[5])))
 end
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 `;
 
 /**
  * Swaps a record and its members of the index, and tells whoever watches.
  *
- * KEYS: record, index, ended. ARGV: key, expected version, next version, whether a value follows ('1'), the value, kind,
- * due text, then status, subject and task id, each '' or '=' and the text, and what to note of the task's end ('ended',
- * 'going on', or '' for other kinds).
+ * KEYS: record, index. ARGV: key, expected version, next version, whether a value follows ('1'), the value, kind, due
+ * text, then status, subject and task id, each '' or '=' and the text.
  *
  * The first write is HSET: a server without memory refuses it before anything has changed.
  */
@@ -76,11 +71,6 @@ if lives then
   end
   redis.call('ZADD', KEYS[2], unpack(scored))
 end
-if ARGV[11] == 'ended' then
-  redis.call('ZADD', KEYS[3], now(), given[3])
-elseif ARGV[11] == 'going on' and given[3] then
-  redis.call('ZREM', KEYS[3], given[3])
-end
 redis.call('PUBLISH', KEYS[1], ARGV[3])
 return 1
 `);
@@ -94,21 +84,19 @@ redis.call('PUBLISH', KEYS[1], ARGV[1])
 return 1
 `);
 
-/** Task ids whose end is long enough ago. KEYS: ended. ARGV: retention in ms, how many. */
-export const endedTasksScript: Script = script(`${membersFunction}
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now() - ARGV[1], 'LIMIT', 0, ARGV[2])
-`);
-
-/** Looks at a task again after another retention time. KEYS: ended. ARGV: task id. */
-export const postponeScript: Script = script(`${membersFunction}
-return redis.call('ZADD', KEYS[1], now(), ARGV[1])
-`);
-
 /** Removes a record for good, unless it was written meanwhile. KEYS: record, index. ARGV: key, version. */
 export const forgetScript: Script = script(`${membersFunction}
 local stored = redis.call('HMGET', KEYS[1], 'v', 'k', 'd', 's', 'u', 't')
 if stored[1] ~= ARGV[2] then return 0 end
 removeMembers(KEYS[2], ARGV[1], { stored[2], stored[3], stored[4], stored[5], stored[6] })
 redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', KEYS[1], '0')
+return 1
+`);
+
+/** Removes entries of a stream. KEYS: stream. ARGV: the sequence below which they go. */
+export const trimScript: Script = script(`
+redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[1] .. '-0')
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[1]) end
 return 1
 `);

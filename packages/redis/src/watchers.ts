@@ -1,4 +1,5 @@
 import type { WatchTarget } from '@outlive/core';
+import { createWaker } from '@outlive/core/driver';
 import type { Keyspace } from './keyspace.ts';
 import type { RedisConnector, RedisSubscriber } from './redis-connection.ts';
 
@@ -73,29 +74,19 @@ export function createWatchers(connector: RedisConnector, keys: Keyspace): Watch
 
   return {
     add(target, wake) {
-      let isWatching = true;
-      let isWaking = false;
-      const deliver = (): void => {
-        if (isWaking) return;
-        isWaking = true;
-        // In a microtask: what a watcher throws must not look like an error of the connection.
-        queueMicrotask(() => {
-          isWaking = false;
-          if (isWatching) wake();
-        });
-      };
+      const waker = createWaker(wake);
       const channels = new Set([
         ...(target.keys ?? []).map((key) => keys.record(key)),
         ...(target.streams ?? []).map((stream) => keys.stream(stream)),
       ]);
-      for (const channel of channels) addChannel(channel).add(deliver);
+      for (const channel of channels) addChannel(channel).add(waker.deliver);
       open();
       return {
         [Symbol.dispose]() {
-          isWatching = false;
+          waker[Symbol.dispose]();
           for (const channel of channels) {
             const watchers = watching.get(channel);
-            if (watchers?.delete(deliver) && watchers.size === 0) removeChannel(channel);
+            if (watchers?.delete(waker.deliver) && watchers.size === 0) removeChannel(channel);
           }
         },
       };

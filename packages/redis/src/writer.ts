@@ -9,7 +9,13 @@ import {
   replyTo,
 } from './redis-connection.ts';
 import { replyCode } from './redis-error.ts';
-import { appendScript, compareAndSwapScript, type Script } from './scripts.ts';
+import {
+  appendScript,
+  compareAndSwapScript,
+  forgetScript,
+  type Script,
+  trimScript,
+} from './scripts.ts';
 
 /** Runs the scripts that write, and waits for replicas where that is asked for. */
 export interface Writer {
@@ -26,6 +32,9 @@ export interface Writer {
     sequence: number,
     value: string,
   ): Promise<boolean>;
+  /** Nothing waits for replicas here: what a failover brings back is removed again. */
+  forget(connection: RedisConnection, key: string, version: number): Promise<boolean>;
+  trim(connection: RedisConnection, stream: string, fromSequence: number): Promise<void>;
   /**
    * Before a read: makes sure that what this process wrote and was not told of as replicated is on the replicas now.
    * Otherwise a read would show a write as done that a failover may still undo.
@@ -85,10 +94,10 @@ export function createWriter(parts: {
   return {
     compareAndSwap: (connection, key, expectedVersion, value, index) =>
       run(connection, compareAndSwapScript, [
-        ...['3', keys.record(key), keys.index, keys.ended],
+        ...['2', keys.record(key), keys.index],
         ...[key, String(expectedVersion), String(expectedVersion + 1)],
         ...[value === null ? '0' : '1', value ?? ''],
-        ...indexArguments(index, value === null),
+        ...indexArguments(index),
       ]),
 
     append: (connection, stream, sequence, value) =>
@@ -96,6 +105,22 @@ export function createWriter(parts: {
         ...['1', keys.stream(stream)],
         ...[String(sequence), String(sequence - 1), value],
       ]),
+
+    forget: async (connection, key, version) =>
+      Number(
+        await runScript(connection, forgetScript, [
+          ...['2', keys.record(key), keys.index],
+          ...[key, String(version)],
+        ]),
+      ) === 1,
+
+    async trim(connection, stream, fromSequence) {
+      await runScript(connection, trimScript, [
+        '1',
+        keys.stream(stream),
+        String(Math.max(0, Math.ceil(fromSequence))),
+      ]);
+    },
 
     async settle(connection) {
       if (!isUnsettled) return;
@@ -115,7 +140,7 @@ function unconfirmed(count: number, waitMs: number, cause?: unknown): StoreError
 }
 
 /** Runs a script by its hash, and in full where the server does not know it. */
-export async function runScript(
+async function runScript(
   connection: RedisConnection,
   script: Script,
   rest: readonly string[],

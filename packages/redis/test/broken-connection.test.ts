@@ -1,12 +1,14 @@
+import { createCuttingProxy } from '@outlive/testing';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownRedisServer, redisCommand } from '../../../test/servers/redis-server.ts';
 import { clientsOf } from './clients.ts';
-import { cuttingProxy } from './cutting-proxy.ts';
-import { failureOf, testStore } from './test-store.ts';
+import { testStore } from './test-store.ts';
 
 const server = await ownRedisServer();
 const { port } = server.process;
-const proxy = await cuttingProxy(port);
+const proxy = await createCuttingProxy({ port, isWrite: (sent) => /evalsha/i.test(sent) });
+const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
 afterAll(async () => {
   await proxy.stop();
   await server.stop();
@@ -28,7 +30,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
   });
 
   it('after the write arrived: the outcome is unknown, the write is there, and nobody sent it again', async () => {
-    const store = testStore(client(proxy.url));
+    const store = testStore(client(proxyUrl));
     expect(await store.get('key')).toBeUndefined();
     const before = await scriptsRun();
     proxy.cutNext('reply');
@@ -40,7 +42,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
   });
 
   it('before the write arrived: the outcome is unknown, nothing is there, and nobody sends it later', async () => {
-    const store = testStore(client(proxy.url));
+    const store = testStore(client(proxyUrl));
     expect(await store.get('key')).toBeUndefined();
     const before = await scriptsRun();
     proxy.cutNext('request');
@@ -53,7 +55,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
   });
 
   it('does the same to an append', async () => {
-    const store = testStore(client(proxy.url));
+    const store = testStore(client(proxyUrl));
     for (const [cut, there] of [['request', undefined] as const, ['reply', 'entry'] as const]) {
       expect(await store.last('log')).toBeUndefined();
       proxy.cutNext(cut);

@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, expect, it } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { redisFailover } from '../../../test/servers/redis-sentinel.ts';
-import { failureOf, testStore } from './test-store.ts';
+import { testStore } from './test-store.ts';
 
 const failover = await redisFailover();
 afterAll(() => failover.stop());

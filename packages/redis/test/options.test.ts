@@ -51,9 +51,8 @@ describe('the options of redisStore', () => {
     const client = createClient();
     for (const requireReplicas of [-1, 1.5, '1', Number.NaN])
       expect(refusalOf({ client, requireReplicas }).paths).toEqual(['requireReplicas']);
-    for (const name of ['timeoutMs', 'endedRetentionMs'])
-      for (const value of [0, -5, Number.NaN, Number.POSITIVE_INFINITY, '5'])
-        expect(refusalOf({ client, [name]: value }).paths).toEqual([name]);
+    for (const timeoutMs of [0, -5, Number.NaN, Number.POSITIVE_INFINITY, '5'])
+      expect(refusalOf({ client, timeoutMs }).paths).toEqual(['timeoutMs']);
     expect(refusalOf({ client, onWarning: 'loud' }).paths).toEqual(['onWarning']);
     expect(refusalOf({ client, url: 'redis://' }).message).toMatch(/url must be one of client,/);
     expect(refusalOf(null).paths).toEqual(['options']);

@@ -18,6 +18,8 @@ const kinds = [
   /^a tombstone is a version/,
   /^read starts/,
   /^watch wakes when another handle/,
+  /^forget removes exactly/,
+  /^a stream of which nothing is left/,
 ];
 
 describe.each(Object.entries(clientsOf))('the user of the README, with %s', (_, client) => {
@@ -25,7 +27,7 @@ describe.each(Object.entries(clientsOf))('the user of the README, with %s', (_, 
   const open = (prefix: string): Store => {
     const url = server.url.replace('redis://', 'redis://outlive:secret@');
     const warn = (warning: string): void => expect.unreachable(warning);
-    const store = redisStore({ client: client(url), prefix, onWarning: warn, endedRetentionMs: 1 });
+    const store = redisStore({ client: client(url), prefix, onWarning: warn });
     prefixes.set(store, prefix);
     return store;
   };
@@ -45,24 +47,4 @@ describe.each(Object.entries(clientsOf))('the user of the README, with %s', (_, 
 
   it('is given rights that the server knows', () => expect(rights).toContain('~{outlive}:*'));
   for (const { name, run } of cases) it(`may do all that is needed: ${name}`, run, 60_000);
-
-  it('may remove ended tasks', async () => {
-    const store = open(`outlive-${crypto.randomUUID()}`);
-    const prefix = prefixes.get(store) ?? '';
-    const own = rights.replaceAll('{outlive}', `{${prefix}}`);
-    await redisCommand(server.process.port, `ACL SETUSER outlive reset on >secret ${own}`);
-    const end = (taskId: string): Promise<boolean> =>
-      store.compareAndSwap(taskId, 0, 'value', { kind: 'task', status: 'completed', taskId });
-    await end('first');
-    await expect
-      .poll(
-        async () => {
-          await end(crypto.randomUUID());
-          return store.get('first');
-        },
-        { timeout: 10_000 },
-      )
-      .toBeUndefined();
-    await store.close();
-  });
 });

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownRedisServer, redisCommand } from '../../../test/servers/redis-server.ts';
 import { clientsOf } from './clients.ts';
-import { failureOf, testStore } from './test-store.ts';
+import { testStore } from './test-store.ts';
 
 const master = await ownRedisServer({ 'repl-diskless-sync-delay': '0' });
 const replica = await ownRedisServer();

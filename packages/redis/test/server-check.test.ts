@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import {
   type OwnRedisServer,
   ownRedisServer,
   redisCommand,
 } from '../../../test/servers/redis-server.ts';
 import { clientsOf } from './clients.ts';
-import { failureOf, testStore } from './test-store.ts';
+import { testStore } from './test-store.ts';
 
 const server = await ownRedisServer();
 const { port } = server.process;

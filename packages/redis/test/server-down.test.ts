@@ -1,8 +1,8 @@
-import type { Store } from '@outlive/core';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { failureOf } from '../../../test/servers/failure-of.ts';
 import { ownRedisServer } from '../../../test/servers/redis-server.ts';
 import { clientsOf } from './clients.ts';
-import { failureOf, testStore } from './test-store.ts';
+import { testStore } from './test-store.ts';
 
 const server = await ownRedisServer();
 afterAll(() => server.stop());
@@ -59,59 +59,20 @@ describe.each(Object.entries(clientsOf))('a server that is away, with %s', (_, c
     expect([undefined, 'one']).toContain((await read)?.value);
   });
 
-  it('that is killed while many write: what was acknowledged is there, once, and nothing else was', async () => {
-    const prefix = `test-${crypto.randomUUID()}`;
-    const stores = Array.from({ length: 3 }, () => testStore(client(server.url), { prefix }));
-    const acknowledged = new Map<number, string>();
-    const attempted = new Set<string>();
-    let unknown = 0;
-    let isStopping = false;
-    const append = async (store: Store, writer: number): Promise<void> => {
-      for (let at = 0; !isStopping; at += 1) {
-        const next = ((await store.last('log'))?.sequence ?? 0) + 1;
-        const value = `writer ${writer} entry ${at}`;
-        attempted.add(value);
-        try {
-          if (await store.append('log', next, value)) acknowledged.set(next, value);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'unavailable' });
-          unknown += 1;
-        }
-      }
-    };
-    const writers = stores.map(append);
-    for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
-      const enough = acknowledged.size + 30;
-      await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(enough);
-      await server.process.restart(signal);
-    }
-    isStopping = true;
-    await Promise.all(writers);
-    const entries = new Map<number, string>();
-    for await (const { sequence, value } of testStore(client(server.url), { prefix }).read(
-      'log',
-      1,
-    ))
-      entries.set(sequence, value);
-    for (const [sequence, value] of acknowledged) expect(entries.get(sequence)).toBe(value);
-    expect(new Set(entries.values()).size).toBe(entries.size);
-    for (const value of entries.values()) expect(attempted.has(value)).toBe(true);
-    expect(entries.size - acknowledged.size).toBeLessThanOrEqual(unknown);
-  });
-
-  it('that was restarted: watchers wake again', async () => {
-    const store = testStore(client(server.url));
-    let wakes = 0;
-    using _watch = store.watch?.({ keys: ['key'] }, () => {
-      wakes += 1;
-    });
-    // Once by the subscription itself, which may have missed something.
-    await expect.poll(() => wakes, { timeout: 10_000 }).toBeGreaterThan(0);
-    const before = wakes;
-    await server.process.restart();
-    await expect.poll(() => wakes, { timeout: 10_000 }).toBeGreaterThan(before);
-    const again = wakes;
-    await store.compareAndSwap('key', 0, 'one', index);
-    await expect.poll(() => wakes, { timeout: 10_000 }).toBeGreaterThan(again);
+  it('that ends with many operations under way: none of them leaves anything behind', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const store = testStore(client(server.url), { timeoutMs: 1000 });
+    await store.get('key');
+    server.process.pause();
+    const answers = Promise.allSettled(Array.from({ length: 30 }, (_, at) => store.get(`${at}`)));
+    server.process.resume();
+    await server.process.end('SIGKILL');
+    await answers;
+    await server.process.start();
+    expect(await store.get('key')).toBeUndefined();
+    expect(warnings.map(({ name }) => name)).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import type { Store } from '@outlive/core';
+import { assertWellFormed } from '@outlive/core/driver';
 import { createConnection } from './connection.ts';
 import { type SqliteStoreOptions, validOptions } from './sqlite-options.ts';
 import type { ListCursor } from './statements.ts';
@@ -60,6 +61,16 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
 
     last: (stream) => connection.read((statements) => statements.last(stream)),
 
+    forget: (key, version) =>
+      connection.write((statements) => {
+        const forgotten = statements.forget(key, version);
+        if (forgotten) watchers.wrote('key', key, 0);
+        return forgotten;
+      }),
+
+    trim: (stream, fromSequence) =>
+      connection.write((statements) => statements.trim(stream, fromSequence)),
+
     watch(target, wake) {
       connection.assertOpen();
       const watcher = watchers.add(target, wake);
@@ -73,11 +84,4 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       await connection.close();
     },
   };
-}
-
-/** SQLite stores UTF-8: a lone surrogate would silently become another character, and two keys one. */
-function assertWellFormed(texts: Record<string, string | null | undefined>): void {
-  for (const [name, text] of Object.entries(texts))
-    if (text?.isWellFormed() === false)
-      throw new TypeError(`${name} must be well-formed Unicode; it has a lone surrogate`);
 }

@@ -39,6 +39,8 @@ export interface Statements {
   append(stream: string, expectedSequence: number, value: string): boolean;
   read(stream: string, fromSequence: number): StreamPage;
   last(stream: string): StreamEntry | undefined;
+  forget(key: string, version: number): boolean;
+  trim(stream: string, fromSequence: number): void;
   /** 0 for a key that was never written. */
   recordVersion(key: string): number;
   /** A number that differs from the last one if another connection has written since. */
@@ -84,6 +86,8 @@ export function prepareStatements(database: DatabaseSync): Statements {
   const last = database.prepare(
     `SELECT sequence, value FROM stream_entry WHERE stream = ? ORDER BY sequence DESC LIMIT 1`,
   );
+  const forget = database.prepare('DELETE FROM record WHERE key = ? AND version = ?');
+  const trim = database.prepare('DELETE FROM stream_entry WHERE stream = ? AND sequence < ?');
   const recordVersion = database.prepare('SELECT version FROM record WHERE key = ?');
   const dataVersion = database.prepare('PRAGMA data_version');
   const lists = new Map<string, StatementSync>();
@@ -142,6 +146,12 @@ export function prepareStatements(database: DatabaseSync): Statements {
     last(stream) {
       const row = last.get(stream) as EntryRow | undefined;
       return row && entryFrom(row);
+    },
+
+    forget: (key, version) => forget.run(key, version).changes === 1,
+
+    trim(stream, fromSequence) {
+      trim.run(stream, fromSequence);
     },
 
     recordVersion: (key) =>

@@ -1,4 +1,5 @@
 import type { WatchTarget } from '@outlive/core';
+import { createWaker } from '@outlive/core/driver';
 import type { Statements } from './statements.ts';
 
 /** What somebody watches: a record's version, or a stream's newest sequence. */
@@ -68,29 +69,19 @@ export function createWatchers(statements: () => Statements | undefined, pollMs:
 
   return {
     add(target, wake) {
-      let watching = true;
-      let waking = false;
-      const deliver = (): void => {
-        if (waking) return;
-        waking = true;
-        // In a microtask: what a watcher throws must not look like the failure of the write that woke it.
-        queueMicrotask(() => {
-          waking = false;
-          if (watching) wake();
-        });
-      };
+      const waker = createWaker(wake);
       const watched = new Map([
         ...(target.keys ?? []).map((key) => topicOf('key', key)),
         ...(target.streams ?? []).map((stream) => topicOf('stream', stream)),
       ]);
-      for (const topic of watched.values()) topic.watchers.add(deliver);
+      for (const topic of watched.values()) topic.watchers.add(waker.deliver);
       // Unref: waiting for a hint is no reason to keep a process alive.
       timer ??= setInterval(poll, pollMs).unref();
       return {
         [Symbol.dispose]() {
-          watching = false;
+          waker[Symbol.dispose]();
           for (const [id, topic] of watched) {
-            topic.watchers.delete(deliver);
+            topic.watchers.delete(waker.deliver);
             if (topic.watchers.size === 0 && topics.get(id) === topic) topics.delete(id);
           }
           if (topics.size > 0) return;

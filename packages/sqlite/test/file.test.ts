@@ -15,8 +15,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '@outlive/core';
 import { describe, expect, it } from 'vitest';
+import { nextMessage } from '../../../test/servers/waiting-process.ts';
 import { sqliteStore } from '../src/index.ts';
-import { nextMessage, startProcess } from './start-process.ts';
+import { startProcess } from './start-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const index = { kind: 'grant' } as const;

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { nextMessage } from '../../../test/servers/waiting-process.ts';
 import { sqliteStore } from '../src/index.ts';
-import { nextMessage, startProcess } from './start-process.ts';
+import { startProcess } from './start-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 describe('several processes on one file', () => {

@@ -1,36 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { onTestFinished } from 'vitest';
+import type { ChildProcess } from 'node:child_process';
+import { startWaitingProcess } from '../../../test/servers/waiting-process.ts';
 
 const script = new URL('./store-process.ts', import.meta.url);
 
-/** A process of its own that waits, ready, for a message to begin. Killed when the test is over. */
-export async function startProcess(
+/** A process that uses the store at `path` when it is told to begin. */
+export function startProcess(
   task: 'increment' | 'writeForever' | 'tryToWrite' | 'tryToWriteAsNobody' | 'watchOnly',
   path: string,
   options: { readonly count?: number } = {},
 ): Promise<ChildProcess> {
-  const child = fork(script, [task, path, String(options.count ?? 0)], { execArgv: [] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  await nextMessage(child);
-  return child;
-}
-
-/** The next thing the process says; rejects if it ends instead. */
-export async function nextMessage(child: ChildProcess): Promise<unknown> {
-  const listening = new AbortController();
-  const { signal } = listening;
-  try {
-    const [message] = await Promise.race([
-      once(child, 'message', { signal }),
-      // Not `exit`, which can overtake a message that is still in the pipe.
-      once(child, 'disconnect', { signal }).then(() => {
-        throw new Error('the process ended before it answered');
-      }),
-    ]);
-    return message;
-  } finally {
-    // The listener of the other event has nothing to wait for any more.
-    listening.abort();
-  }
+  return startWaitingProcess(script, [task, path, String(options.count ?? 0)]);
 }

@@ -2,6 +2,7 @@ export type { AccessTokenFacts, Actor } from './access-token-facts.ts';
 export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
 export type { BackchannelRequest } from './backchannel-authentication.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
+export { type Cut, type CuttingProxy, createCuttingProxy } from './cutting-proxy.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
 export type {
@@ -59,6 +60,11 @@ export {
   type StoreContractOptions,
   storeContract,
 } from './store-contract.ts';
+export {
+  type ContractServer,
+  type StoreOutageOptions,
+  storeOutageContract,
+} from './store-outages.ts';
 export { createTestDirectory, type DirectoryOutage, type TestDirectory } from './test-directory.ts';
 export { createTestIssuer, type TestIssuer } from './test-issuer.ts';
 export {

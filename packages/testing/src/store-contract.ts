@@ -4,6 +4,7 @@ import { concurrencyCases } from './store-contract/concurrency-cases.ts';
 import { createHandles } from './store-contract/handles.ts';
 import { listCases } from './store-contract/list-cases.ts';
 import { recordCases } from './store-contract/record-cases.ts';
+import { removalCases } from './store-contract/removal-cases.ts';
 import { streamCases } from './store-contract/stream-cases.ts';
 import { watchCases } from './store-contract/watch-cases.ts';
 
@@ -39,6 +40,7 @@ export function storeContract(options: StoreContractOptions): readonly StoreCont
     ...recordCases,
     ...listCases,
     ...streamCases,
+    ...removalCases,
     ...concurrencyCases,
     ...(options.watches === false ? [] : watchCases),
     ...closeCases,

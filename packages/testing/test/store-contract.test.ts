@@ -123,6 +123,25 @@ describe('assertLinearizable', () => {
     assertLinearizable([won(0, 1, 6), read(1, 2, 3), read(0, 1, 4), lost(0, 2, 5), won(1, 7, 8)]);
   });
 
+  it('takes a swap without an answer as done where somebody read it, and as not done elsewhere', () => {
+    const unknown = (expected: number, invokedAt: number, answeredAt: number) =>
+      ({ ...won(expected, invokedAt, answeredAt), type: 'unknown' }) as const;
+    // Done long after its caller had given up.
+    assertLinearizable([
+      won(0, 1, 2),
+      unknown(1, 3, 4),
+      read(1, 5, 6),
+      read(2, 7, 8),
+      won(2, 9, 10),
+    ]);
+    assertLinearizable([unknown(0, 1, 2), read(0, 3, 4)]);
+    // Nobody can have read it before it was called, nor twice from one version.
+    expect(() => assertLinearizable([read(1, 1, 2), unknown(0, 3, 4)])).toThrow(/answered before/);
+    const other = { ...won(0, 5, 6), value: 'other' };
+    expect(() => assertLinearizable([unknown(0, 1, 2), read(1, 3, 4), other])).toThrow(/won twice/);
+    expect(() => assertLinearizable([won(0, 1, 2), read(0, 3, 4)])).toThrow(/answered before/);
+  });
+
   it('refuses a version won twice, a gap, a stale read, a read from the future and an unexplained loss', () => {
     expect(() => assertLinearizable([won(0, 1, 2), won(0, 3, 4)])).toThrow(/won twice/);
     expect(() => assertLinearizable([won(0, 1, 2), won(2, 3, 4)])).toThrow(/written by nobody/);

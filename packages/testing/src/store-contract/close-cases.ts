@@ -17,6 +17,8 @@ export const closeCases: readonly ContractRule[] = [
         append: () => store.append('log', 2, 'late'),
         read: () => readAll(store, 'log'),
         last: () => store.last('log'),
+        forget: () => store.forget('key', 1),
+        trim: () => store.trim('log', 1),
       };
       for (const [name, operation] of Object.entries(operations))
         await assert.rejects(operation, { name: 'StoreError', code: 'unavailable' }, name);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Store } from '@outlive/core';
 import { type ContractRule, mustSwap, plainIndex } from './handles.ts';
-import { assertLinearizable, type RegisterOperation } from './linearizability.ts';
+import { assertLinearizable } from './linearizability.ts';
+import { createRegisterHistory } from './register-history.ts';
 
 /** What holds when several handles write at once. */
 export const concurrencyCases: readonly ContractRule[] = [
@@ -55,33 +56,17 @@ export const concurrencyCases: readonly ContractRule[] = [
     name: 'a history of concurrent swaps and reads through several handles is linearizable',
     async run({ store, another }) {
       const handles = [store, await another(), await another()];
-      const history: RegisterOperation[] = [];
-      let tick = 0;
-      const now = (): number => {
-        tick += 1;
-        return tick;
-      };
+      const history = createRegisterHistory();
       const worker = async (handle: Store, id: number): Promise<void> => {
         for (let round = 0; round < 40; round += 1) {
-          const readAt = now();
-          const record = await handle.get('register');
-          const version = record?.version ?? 0;
-          const value = record?.value ?? null;
-          history.push({ type: 'read', version, value, invokedAt: readAt, answeredAt: now() });
-          const next = `${id}-${round}`;
-          const invokedAt = now();
-          const won = await handle.compareAndSwap('register', version, next, plainIndex);
-          history.push({
-            type: won ? 'won' : 'lost',
-            expected: version,
-            value: next,
-            invokedAt,
-            answeredAt: now(),
-          });
+          const version = await history.read(handle);
+          assert.ok(version !== undefined, 'a read was unavailable');
+          const answer = await history.swap(handle, version, `${id}-${round}`);
+          assert.notEqual(answer, 'unknown', 'a swap was unavailable');
         }
       };
       await Promise.all([...handles, ...handles].map((handle, id) => worker(handle, id)));
-      assertLinearizable(history);
+      assertLinearizable(history.operations);
     },
   },
 ];

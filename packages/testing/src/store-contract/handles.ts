@@ -7,6 +7,8 @@ export interface Handles {
   readonly store: Store;
   /** One more handle on the same data; `store` itself if the driver has no second one. */
   readonly another: () => Promise<Store>;
+  /** Takes a handle that has to be closed with the others. */
+  readonly open: (opening: () => Promise<Store>) => Promise<Store>;
   readonly wakeWithinMs: number;
   readonly closeAll: () => Promise<void>;
 }
@@ -25,13 +27,17 @@ export async function createHandles(options: {
 }): Promise<Handles> {
   const store = await options.open();
   const opened = [store];
+  const open = async (opening: () => Promise<Store>): Promise<Store> => {
+    const handle = await opening();
+    opened.push(handle);
+    return handle;
+  };
   return {
     store,
+    open,
     async another() {
-      if (options.reopen === undefined) return store;
-      const handle = await options.reopen(store);
-      opened.push(handle);
-      return handle;
+      const { reopen } = options;
+      return reopen === undefined ? store : open(() => reopen(store));
     },
     wakeWithinMs: options.wakeWithinMs ?? 5000,
     async closeAll() {

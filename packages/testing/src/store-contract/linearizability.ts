@@ -11,7 +11,12 @@ interface Interval {
 export type RegisterOperation = Interval &
   (
     | { readonly type: 'read'; readonly version: number; readonly value: string | null }
-    | { readonly type: 'won' | 'lost'; readonly expected: number; readonly value: string }
+    | {
+        /** `unknown`: its caller got no answer; whether it was done shows only where somebody read its value. */
+        readonly type: 'won' | 'lost' | 'unknown';
+        readonly expected: number;
+        readonly value: string;
+      }
   );
 
 type Win = Extract<RegisterOperation, { expected: number }>;
@@ -59,11 +64,18 @@ export function assertLinearizable(history: readonly RegisterOperation[]): void 
 
 function winsByVersion(history: readonly RegisterOperation[]): Map<number, Win> {
   const wins = new Map<number, Win>();
+  const read = new Map<number, string | null>();
+  for (const operation of history)
+    if (operation.type === 'read') read.set(operation.version, operation.value);
   for (const operation of history) {
-    if (operation.type !== 'won') continue;
+    if (operation.type === 'read' || operation.type === 'lost') continue;
     const version = operation.expected + 1;
+    const isSeen = read.get(version) === operation.value;
+    if (operation.type === 'unknown' && !isSeen) continue;
     assert.equal(wins.has(version), false, `version ${version} was won twice`);
-    wins.set(version, operation);
+    // Who got no answer may have been served at any time since the call.
+    const answeredAt = operation.type === 'won' ? operation.answeredAt : Number.POSITIVE_INFINITY;
+    wins.set(version, { ...operation, answeredAt });
   }
   for (let version = 1; version <= wins.size; version += 1)
     assert.ok(wins.has(version), `version ${version} was written by nobody`);

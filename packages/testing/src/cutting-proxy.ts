@@ -1,23 +1,31 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** What becomes of the next script that a client sends: it does not arrive, or its reply does not. */
+/** What becomes of the next write that a client sends: it does not arrive, or its answer does not. */
 export type Cut = 'request' | 'reply';
 
-/** A way to a Redis server that can be cut at the worst moment. */
+/** A way to a server that can be cut at the worst moment. */
 export interface CuttingProxy {
-  readonly url: string;
-  /** Cuts the connection at the next script that goes through it. */
+  /** Where it listens, on 127.0.0.1. */
+  readonly port: number;
+  /** Cuts the connection at the next write that goes through it. */
   cutNext(cut: Cut): void;
   stop(): Promise<void>;
 }
 
-/** Listens on a loopback port and passes everything on to `targetPort`. */
-export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
+/**
+ * Listens on a loopback port and passes everything on to `port` of this host.
+ *
+ * @param isWrite whether a client sends a write with these bytes, read as Latin-1.
+ */
+export async function createCuttingProxy(options: {
+  readonly port: number;
+  readonly isWrite: (sent: string) => boolean;
+}): Promise<CuttingProxy> {
   let cut: Cut | undefined;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const upstream = connect(targetPort, '127.0.0.1');
+    const upstream = connect(options.port, '127.0.0.1');
     let isCutting = false;
     const end = (): void => {
       client.destroy();
@@ -27,10 +35,13 @@ export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
       sockets.add(socket);
       // Both ends close together; what broke is seen by the client under test.
       socket.on('error', end);
-      socket.on('close', end);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        end();
+      });
     }
     client.on('data', (data) => {
-      if (cut !== undefined && /evalsha/i.test(data.toString('latin1'))) {
+      if (cut !== undefined && options.isWrite(data.toString('latin1'))) {
         isCutting = true;
         const what = cut;
         cut = undefined;
@@ -42,9 +53,9 @@ export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
   return {
-    url: `redis://127.0.0.1:${address.port}`,
+    port: address.port,
     cutNext(next) {
       cut = next;
     },
