@@ -72,7 +72,10 @@ export class CallEntry {
    * @throws {AuthError} `not_resumable` when another run has reserved the call; `outcome_unknown` when it may have
    * had its effect already; `store_unavailable`.
    */
-  async write(status: 'started' | CallOutcome, refusal: AuthError | undefined): Promise<void> {
+  async write(
+    status: 'started' | 'suspended' | CallOutcome,
+    refusal: AuthError | undefined,
+  ): Promise<void> {
     const { ledger, runId, holder, runtime, resumed } = this.#context;
     const { toolCallId, toolName } = this.#invocation;
     const match = await this.#match();
@@ -93,7 +96,7 @@ export class CallEntry {
         throw new AuthError('not_resumable', {
           reason: isDone ? 'the call is done' : 'reserved by another run',
         });
-      if (!mine && status === 'refused') return undefined;
+      if (!mine && (status === 'refused' || status === 'suspended')) return undefined;
       const again = status === 'started' || current === undefined ? 1 : 0;
       return {
         taskId: this.#context.task().id,
@@ -110,6 +113,8 @@ export class CallEntry {
       };
     });
     if (status === 'started') this.#audit({ type: 'tool-call-started' });
+    else if (status === 'suspended')
+      this.#audit({ type: 'tool-call-settled', outcome: 'suspended' });
     else this.note(written?.status === 'unknown' ? 'unknown' : status, because);
   }
 
