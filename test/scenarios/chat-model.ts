@@ -25,7 +25,7 @@ export class TestChatModel extends BaseChatModel {
   }
 
   override bindTools(): Runnable<BaseLanguageModelInput, AIMessageChunk> {
-    return this as unknown as Runnable<BaseLanguageModelInput, AIMessageChunk>;
+    return this as Runnable<BaseLanguageModelInput, AIMessageChunk>;
   }
 
   override async _generate(messages: BaseMessage[]): Promise<ChatResult> {

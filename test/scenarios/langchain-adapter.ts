@@ -26,6 +26,7 @@ import {
   callTool,
   createMisbehavingModel,
   createScriptedModel,
+  type ModelTurn,
   say,
   type TestLanguageModel,
 } from '@outlive/testing';
@@ -39,6 +40,7 @@ import type {
   NeutralTool,
   RunParts,
   ScriptedCall,
+  ScriptedTurn,
   SeenPrompt,
   ToolInput,
 } from './adapter-under-test.ts';
@@ -104,7 +106,8 @@ interface KeptRun {
   readonly edits: { readonly toolCallId: string; readonly input: ToolInput }[];
 }
 
-interface Agent {
+/** An agent or a graph, whatever made it. */
+export interface Agent {
   invoke(input: unknown, config?: object): Promise<{ readonly messages: BaseMessage[] }>;
   stream(input: unknown, config?: object): Promise<AsyncIterable<unknown>>;
 }
@@ -133,7 +136,10 @@ async function observed(
   switch (outcome.status) {
     case 'completed':
       traces.push(outcome.result);
-      return { ...seen, outcome: { ...common, status: outcome.status, answer: answerOf(outcome.result) } };
+      return {
+        ...seen,
+        outcome: { ...common, status: outcome.status, answer: answerOf(outcome.result) },
+      };
     case 'paused': {
       traces.push(outcome.partialResult);
       const kept: KeptRun = {
@@ -141,7 +147,10 @@ async function observed(
         edits: [],
         ...(place === undefined ? {} : { place }),
       };
-      return { ...seen, outcome: { ...common, status: outcome.status, pause: outcome.pause, state: kept } };
+      return {
+        ...seen,
+        outcome: { ...common, status: outcome.status, pause: outcome.pause, state: kept },
+      };
     }
     case 'failed':
       return { ...seen, outcome: { ...common, status: outcome.status, error: outcome.error } };
@@ -220,12 +229,12 @@ export function build(
     return createAgent({
       ...{ model: llm, tools, version, middleware: [credentialMiddleware()] },
       ...kept,
-    }) as unknown as Agent;
+    }) as Agent;
   if (graph.startsWith('createReactAgent'))
     return createReactAgent({
       ...{ llm, tools, version, preModelHook: credentialGate({ tools }) },
       ...kept,
-    }) as unknown as Agent;
+    }) as Agent;
   const callModel = async (
     { messages }: typeof MessagesAnnotation.State,
     config: LangGraphRunnableConfig,
@@ -238,20 +247,22 @@ export function build(
     .addEdge('gate', 'model')
     .addConditionalEdges('model', toolsCondition, ['tools', END])
     .addEdge('tools', 'gate')
-    .compile(kept) as unknown as Agent;
+    .compile(kept) as Agent;
 }
 
 function createModel(script: NeutralModel): TestLanguageModel {
-  if ('turns' in script)
-    return createScriptedModel(
-      script.turns.map((turn) => (typeof turn === 'string' ? say(turn) : turn.map(scripted))),
-    );
+  if ('turns' in script) return createScriptedModel(scriptOf(script.turns));
   const { plan, whenToolFails, alternativeTool } = script;
   return createMisbehavingModel({
     plan: plan.map((calls) => calls.map(scripted)),
     whenToolFails,
     alternativeTool,
   });
+}
+
+/** Turns as a scripted model takes them. */
+export function scriptOf(turns: readonly ScriptedTurn[]): readonly ModelTurn[] {
+  return turns.map((turn) => (typeof turn === 'string' ? say(turn) : turn.map(scripted)));
 }
 
 function scripted({ tool, id, about = id }: ScriptedCall): ReturnType<typeof callTool> {
@@ -264,11 +275,14 @@ const schema = z.object({ about: z.string() });
 export function defineTools(descriptions: readonly NeutralTool[]): ClientTool[] {
   return descriptions.map((description) =>
     description.requirement === undefined
-      ? tool((input, { toolCallId }: ToolRuntime) => description.run(input, toolCallId), {
-          name: description.name,
-          description: description.name,
-          schema,
-        })
+      ? tool(
+          (input: ToolInput, { toolCallId }: ToolRuntime) => description.run(input, toolCallId),
+          {
+            name: description.name,
+            description: description.name,
+            schema,
+          },
+        )
       : defineCredentialed(description),
   );
 }

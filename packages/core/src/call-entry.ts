@@ -90,7 +90,11 @@ export class CallEntry {
       if (current?.status === 'unknown' && status === 'refused') return undefined;
       // Of two runs that resume this call, the one that reserved it may start it; the other finds it taken.
       const isDone = current?.status === 'done' && current.match === match;
-      const taken = current?.status === 'started' || current?.status === 'resuming' || isDone;
+      const taken =
+        current?.status === 'started' ||
+        current?.status === 'resuming' ||
+        current?.status === 'declined' ||
+        isDone;
       const mine = current?.holder === holder || (!resumed && !taken);
       if (!mine && status === 'started')
         throw new AuthError('not_resumable', {

@@ -17,6 +17,8 @@ import type { TokenRequest } from './token-source.ts';
 export interface ResumeRun {
   readonly runId: string;
   readonly toolCallIds: readonly string[];
+  /** Calls that a person does not want to run: they are never run again. */
+  readonly decline?: readonly string[];
   /**
    * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
    * done already is not done again: such calls wait for a person.
@@ -149,6 +151,7 @@ export class Task {
     }
     try {
       for (const toolCallId of calls) await this.#reserve(options, toolCallId, holder);
+      for (const toolCallId of options.decline ?? []) await this.#decline(options, toolCallId);
     } catch (error) {
       await this.#release(options, calls, holder);
       throw error;
@@ -215,6 +218,21 @@ export class Task {
     if (reserved?.holder === holder) return;
     throw new AuthError('not_resumable', {
       reason: reserved === undefined ? 'no such call' : `the call is ${reserved.status}`,
+    });
+  }
+
+  async #decline(options: ResumeRun, toolCallId: string): Promise<void> {
+    const { ledger, tasks, cell } = this.#context;
+    const declined = await ledger.change(this.#reference(options, toolCallId), (current) =>
+      current !== undefined && ['refused', 'unknown', 'suspended'].includes(current.status)
+        ? { ...current, status: 'declined' }
+        : undefined,
+    );
+    if (declined?.status !== 'declined') return;
+    const { toolName, resource, effect } = declined;
+    tasks.audit(cell.current.value, {
+      type: 'tool-call-settled',
+      ...{ toolCallId, toolName, resource, effect, outcome: 'declined' },
     });
   }
 

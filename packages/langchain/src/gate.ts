@@ -79,6 +79,8 @@ export interface Waiting {
   readonly calls: readonly LastCall[];
   /** Set when one of them was refused in this very invocation: nobody can have decided yet. */
   readonly fresh: AuthError | undefined;
+  /** Those that a person has refused already, which the conversation does not say yet. */
+  readonly declined: ReadonlySet<string>;
 }
 
 /** The calls of the last turn that got no authority, as this process saw it, or as the store knows. */
@@ -89,6 +91,9 @@ async function waitingCalls(guard: RunGuard, calls: readonly LastCall[]): Promis
     toolCallIds: elsewhere.map(({ toolCallId }) => toolCallId),
   });
   let fresh: AuthError | undefined;
+  const declined = stored.flatMap(({ status, toolCallId }) =>
+    status === 'declined' ? [toolCallId] : [],
+  );
   const waiting = calls.filter(({ toolCallId, answer }) => {
     const error = guard.refusalOf(toolCallId)?.error;
     fresh ??= error;
@@ -99,13 +104,13 @@ async function waitingCalls(guard: RunGuard, calls: readonly LastCall[]): Promis
     if (answer === undefined || markOf(answer) !== undefined) return true;
     return known.code !== undefined && (known.status === 'refused' || known.status === 'unknown');
   });
-  return { calls: waiting, fresh };
+  return { calls: waiting, fresh, declined: new Set(declined) };
 }
 
 async function resumeOrWait(
   { binding }: GateRequest,
   guard: RunGuard,
-  { calls, fresh }: Waiting,
+  { calls, fresh, declined: known }: Waiting,
   reserve: boolean,
 ): Promise<Passage> {
   const { task } = guard;
@@ -129,12 +134,17 @@ async function resumeOrWait(
   if (resumed.status === 'ended')
     throw new AuthError('task_ended', { reason: String(resumed.taskStatus) });
 
-  const declinedIds = new Set([...declinedIn(values, calls), ...(binding.options.decline ?? [])]);
+  const declinedIds = new Set([
+    ...known,
+    ...declinedIn(values, calls),
+    ...(binding.options.decline ?? []),
+  ]);
   const declined = calls.filter(({ toolCallId }) => declinedIds.has(toolCallId));
   const rerun = calls.filter(({ toolCallId }) => !declinedIds.has(toolCallId));
   const run = await task.resumeRun({
     runId: guard.run.id,
     toolCallIds: reserve ? rerun.map(({ toolCallId }) => toolCallId) : [],
+    decline: declined.map(({ toolCallId }) => toolCallId),
     takeOver: binding.options.takeOver === true,
   });
   // Nobody can tell whether one of the calls had its effect already: a person is asked first.

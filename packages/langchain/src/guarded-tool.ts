@@ -108,12 +108,17 @@ async function findAgain({
 }
 
 async function failed(running: RunningCall, call: GuardedCall, error: unknown): Promise<unknown> {
-  // The tool asks somebody, or a graph inside of it does: it will run again from its start.
-  const refusal = isGraphBubbleUp(error as Parameters<typeof isGraphBubbleUp>[0])
+  const refusal = isAsking(error)
     ? await recorded(call.suspend())
     : await settle(call, { ok: false, error });
-  if (refusal === undefined) throw error;
-  return refused(running, refusal);
+  if (refusal !== undefined) return refused(running, refusal);
+  if (isAsking(error)) running.guard.forget(running.toolCallId);
+  throw error;
+}
+
+/** Whether the tool asks somebody, or a graph inside of it does: it will run again from its start. */
+function isAsking(error: unknown): boolean {
+  return isGraphBubbleUp(error as Parameters<typeof isGraphBubbleUp>[0]);
 }
 
 async function* streamed(

@@ -61,6 +61,13 @@ export class RunGuard {
     this.#refusals.set(toolCallId, { toolCallId, toolName, error });
   }
 
+  /** A call whose tool was stopped half way: it comes back in another invocation, in whichever process. */
+  forget(toolCallId: string): void {
+    this.#met.delete(toolCallId);
+    this.#resumed.delete(toolCallId);
+    this.#unsettled.add(toolCallId);
+  }
+
   /** Whether this process knows where a call comes from: from a turn of the model that it saw, or from a pause. */
   knows(toolCallId: string): boolean {
     if (this.#refusals.has(toolCallId) || this.#unsettled.has(toolCallId)) return false;
