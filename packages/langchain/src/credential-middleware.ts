@@ -9,6 +9,7 @@ import { checkCalls, type GateRequest, type Passage, passGate } from './gate.ts'
 import { inOrder, lastCallsOf } from './last-calls.ts';
 import { declinedMessage } from './refused-call.ts';
 import type { TaskBinding } from './task-binding.ts';
+import { type PrincipalRuntime, type StartsTasks, TaskStarter, taskIdOf } from './task-starter.ts';
 import { bindingOf, depthOf, threadOf } from './tool-runtime.ts';
 
 /** How the credential middleware works. */
@@ -28,19 +29,19 @@ export interface CredentialMiddlewareOptions {
    * does elsewhere. `end`: it returns as if it had come to its end.
    */
   readonly withoutCheckpointer?: 'interrupt' | 'end';
+  /**
+   * Starts a task for each run, where no code of the app can put one into the context: on LangGraph Server. It needs
+   * the `tools` of the middleware. The task is completed when the agent has come to its end.
+   */
+  readonly startTask?: StartsTasks;
 }
 
 const contextSchema = z.object({ task: z.custom<Task>().optional() });
 const stateSchema = z.object({ _outlive: z.object({ taskId: z.string() }).optional() });
 
-/** What LangChain passes to the hooks of a middleware, as far as they look at it. */
-interface HookRuntime {
-  readonly context: unknown;
-  readonly configurable?: Readonly<Record<string, unknown>> | undefined;
-}
-
 interface HookState {
   readonly messages: BaseMessage[];
+  readonly _outlive?: { readonly taskId: string } | undefined;
 }
 
 /**
@@ -53,7 +54,8 @@ interface HookState {
 export function credentialMiddleware(
   options: CredentialMiddlewareOptions = {},
 ): AgentMiddleware<typeof stateSchema, typeof contextSchema> {
-  const { tools = [], preflight = true, withoutCheckpointer = 'interrupt' } = options;
+  const { tools = [], preflight = true, withoutCheckpointer = 'interrupt', startTask } = options;
+  const starter = startTask === undefined ? undefined : new TaskStarter(startTask, tools);
   const requirements = new Map(
     tools.flatMap((tool) => {
       const requirement = requirementOf(tool);
@@ -61,17 +63,44 @@ export function credentialMiddleware(
     }),
   );
 
+  async function requestOf(state: HookState, runtime: PrincipalRuntime): Promise<GateRequest> {
+    return {
+      binding: bindingOf(runtime.context) ?? (await find(state, runtime)),
+      thread: threadOf(runtime.configurable),
+      messages: state.messages,
+      isNested: depthOf(runtime.configurable) > 1,
+    };
+  }
+
+  async function find(state: HookState, runtime: PrincipalRuntime): Promise<TaskBinding> {
+    if (starter === undefined) throw noTask();
+    return starter.find(runtime, taskIdOf(state));
+  }
+
   return createMiddleware({
     name: 'CredentialMiddleware',
     contextSchema,
     stateSchema,
-    tools: [...tools],
-    beforeAgent: (_state, runtime) => ({ _outlive: { taskId: boundTask(runtime).task.id } }),
+    tools: starter?.tools ?? [...tools],
+    async beforeAgent(state, runtime) {
+      const given = bindingOf(runtime.context)?.task.id;
+      const taskId = given ?? (await starter?.begin(runtime, taskIdOf(state)));
+      if (taskId === undefined) throw noTask();
+      return { _outlive: { taskId } };
+    },
+    ...(starter === undefined
+      ? {}
+      : {
+          async afterAgent(state: HookState, runtime: PrincipalRuntime) {
+            if (bindingOf(runtime.context) === undefined)
+              await starter.complete(runtime, taskIdOf(state));
+          },
+        }),
     beforeModel: {
       canJumpTo: ['tools', 'end'],
       async hook(state, runtime) {
         try {
-          return update(state.messages, await passGate(requestOf(state, runtime)));
+          return update(state.messages, await passGate(await requestOf(state, runtime)));
         } catch (error) {
           if (withoutCheckpointer === 'end' && error instanceof StatelessInterrupt)
             return { jumpTo: 'end' as const };
@@ -83,7 +112,7 @@ export function credentialMiddleware(
       canJumpTo: ['model'],
       async hook(state, runtime) {
         if (!preflight || requirements.size === 0) return undefined;
-        const declined = await checkCalls(requestOf(state, runtime), requirements);
+        const declined = await checkCalls(await requestOf(state, runtime), requirements);
         if (declined.length === 0) return undefined;
         const messages = declined.map((call) => declinedMessage(call));
         // Nothing is left to run: the model hears of it. LangChain would end the agent here.
@@ -114,19 +143,8 @@ function update(
     : { messages: [new RemoveMessage({ id: REMOVE_ALL_MESSAGES }), ...ordered] };
 }
 
-function requestOf(state: HookState, runtime: HookRuntime): GateRequest {
-  return {
-    binding: boundTask(runtime),
-    thread: threadOf(runtime.configurable),
-    messages: state.messages,
-    isNested: depthOf(runtime.configurable) > 1,
-  };
-}
-
-function boundTask({ context }: HookRuntime): TaskBinding {
-  const binding = bindingOf(context);
-  if (binding !== undefined) return binding;
-  throw new ConfigurationError(
+function noTask(): ConfigurationError {
+  return new ConfigurationError(
     'credentialMiddleware: context.task: expected the task that the agent acts for, as in ' +
       'agent.invoke(input, { context: { task } }); got none',
     ['context.task'],

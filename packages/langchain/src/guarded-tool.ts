@@ -100,7 +100,7 @@ async function findAgain({
     const { takeOver = false } = options;
     const run = await task.resumeRun({ runId, toolCallIds: [toolCallId], takeOver });
     // Nobody can tell whether it had its effect already: the task waits for a person again, and the call is refused.
-    if (run.resumableCalls.size > 0) guard.goOn(run, [toolCallId]);
+    if (run.resumableCalls.size > 0) guard.resume(run, [toolCallId]);
     return undefined;
   } catch (error) {
     return AuthError.find(error) ?? new AuthError('store_unavailable', { cause: error });

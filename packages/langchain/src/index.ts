@@ -10,6 +10,8 @@ export type {
 
 export { credentialMiddleware } from './credential-middleware.ts';
 export type { CredentialMiddlewareOptions } from './credential-middleware.ts';
+export { serverUser } from './task-starter.ts';
+export type { PrincipalRuntime, StartsTasks } from './task-starter.ts';
 export { credentialGate } from './credential-gate.ts';
 export type { CredentialGate, CredentialGateOptions, GateState } from './credential-gate.ts';
 export type { TaskContext } from './tool-runtime.ts';

@@ -39,13 +39,19 @@ export class RunGuard {
     this.#isGated = true;
   }
 
-  /** Calls that were refused before, and now run again in this process. */
-  goOn(run: AgentRun, toolCallIds: Iterable<string>): void {
+  /** The run goes on after a pause, with calls that were refused before. */
+  goOn(run: AgentRun, toolCallIds: readonly string[]): void {
     this.#run = run;
-    this.#remember(run);
     this.#refusals.clear();
+    this.resume(run, toolCallIds);
+  }
+
+  /** Calls that were refused before, and now run again in this process. */
+  resume(run: AgentRun, toolCallIds: readonly string[]): void {
+    this.#remember(run);
     for (const toolCallId of toolCallIds) {
       this.#resumed.set(toolCallId, run);
+      this.#refusals.delete(toolCallId);
       this.#unsettled.delete(toolCallId);
     }
   }

@@ -5,6 +5,7 @@ import { TaskBinding } from './task-binding.ts';
 export interface ToolRuntimeView {
   readonly context?: unknown;
   readonly configurable?: Readonly<Record<string, unknown>>;
+  readonly state?: unknown;
   readonly toolCallId?: string;
   readonly toolCall?: { readonly id?: string; readonly args?: unknown };
   /** There is one inside of a graph only. */
