@@ -93,7 +93,10 @@ export class CallEntry {
    * @throws {AuthError} `not_resumable` when another run has reserved the call; `outcome_unknown` when it may have
    * had its effect already; `store_unavailable`; `audit_unavailable`.
    */
-  async write(status: 'started' | CallOutcome, refusal: AuthError | undefined): Promise<void> {
+  async write(
+    status: 'started' | 'suspended' | CallOutcome,
+    refusal: AuthError | undefined,
+  ): Promise<void> {
     const { ledger, runId, holder, runtime, resumed } = this.#context;
     const { toolCallId, toolName } = this.#invocation;
     const match = await this.#match();
@@ -110,13 +113,17 @@ export class CallEntry {
       if (current?.status === 'unknown' && status === 'refused') return undefined;
       // Of two runs that resume this call, the one that reserved it may start it; the other finds it taken.
       const isDone = current?.status === 'done' && current.match === match;
-      const taken = current?.status === 'started' || current?.status === 'resuming' || isDone;
+      const taken =
+        current?.status === 'started' ||
+        current?.status === 'resuming' ||
+        current?.status === 'declined' ||
+        isDone;
       const mine = current?.holder === holder || (!resumed && !taken);
       if (!mine && status === 'started')
         throw new AuthError('not_resumable', {
           reason: isDone ? 'the call is done' : 'reserved by another run',
         });
-      if (!mine && status === 'refused') return undefined;
+      if (!mine && (status === 'refused' || status === 'suspended')) return undefined;
       const again = status === 'started' || current === undefined ? 1 : 0;
       return {
         taskId: this.#context.task().id,
@@ -133,7 +140,8 @@ export class CallEntry {
       };
     });
     const [written] = await Promise.all([writing, recorded]);
-    if (status !== 'started')
+    if (status === 'suspended') this.#audit({ type: 'tool-call-settled', outcome: 'suspended' });
+    else if (status !== 'started')
       this.note(written?.status === 'unknown' ? 'unknown' : status, because);
   }
 

@@ -30,8 +30,10 @@ export interface CallRecord {
   /**
    * - `started`: durable before the first request of a non-read call leaves.
    * - `resuming`: refused before, and reserved by the one run that may run it again.
+   * - `suspended`: the framework stopped the tool half way to ask somebody, and will run it again from its start.
+   * - `declined`: a person does not want it to run (again).
    */
-  readonly status: 'started' | 'resuming' | CallOutcome;
+  readonly status: 'started' | 'resuming' | 'suspended' | 'declined' | CallOutcome;
   /** The run that wrote this status; only it may go on from `started` or `resuming`. */
   readonly runId: string;
   /** Tells two processes that resume the same run apart. */
@@ -44,3 +46,9 @@ export interface CallRecord {
   readonly code?: AuthErrorCode;
   readonly pauseId?: string;
 }
+
+/** What the store knows about a call of a run, whichever process made it. */
+export type StoredCall = Pick<
+  CallRecord,
+  'toolCallId' | 'toolName' | 'status' | 'code' | 'pauseId'
+>;

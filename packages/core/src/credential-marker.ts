@@ -13,6 +13,8 @@ export function requirementOf(tool: object): Requirement | undefined {
 }
 
 /** What a set of tools needs, for `startTask`. Tools without a credential need nothing. */
-export function toolRequirements(tools: Readonly<Record<string, object>>): Requirement[] {
+export function toolRequirements(
+  tools: Readonly<Record<string, object>> | readonly object[],
+): Requirement[] {
   return Object.values(tools).flatMap((tool) => requirementOf(tool) ?? []);
 }

@@ -71,8 +71,36 @@ export class GuardedCall {
     }
     if (!partly && !this.#hasStarted) return undefined;
     const outcome = (this.#lost || this.#sending > 0) && !end.ok ? 'unknown' : 'done';
-    if (this.#isRead) this.#entry.note(outcome);
+    // A read leaves a record only where somebody waits to hear of it: it was refused before.
+    if (this.#isRead && !this.#context.resumed) this.#entry.note(outcome);
     else await this.#entry.write(outcome, undefined);
+    return undefined;
+  }
+
+  /**
+   * Asks for authority as the tool's first request would, and sends nothing. Resolves to the AuthError if there is
+   * none: the call is refused then, like any other.
+   */
+  async check(): Promise<AuthError | undefined> {
+    try {
+      await this.#port().acquire();
+      return undefined;
+    } catch (error) {
+      return authErrorOf(error);
+    }
+  }
+
+  /**
+   * Takes note that the framework stopped the tool half way, to run it again from its start when somebody has
+   * answered. Resolves to the AuthError if the call was refused before that.
+   *
+   * @throws {AuthError} when it could not be made durable.
+   */
+  async suspend(): Promise<AuthError | undefined> {
+    await this.#refusing;
+    if (this.#refusal !== undefined || this.#lost || this.#sending > 0)
+      return this.settle({ ok: false });
+    if (this.#hasStarted || this.#context.resumed) await this.#entry.write('suspended', undefined);
     return undefined;
   }
 

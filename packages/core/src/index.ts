@@ -18,7 +18,7 @@ export type {
 export type { ActorRequest, ActorToken, ActorTokenSource } from './actor-token.ts';
 
 export type { StartTask } from './start-task.ts';
-export type { ResumeRun, Task } from './task.ts';
+export type { ResumeRun, StartRun, Task } from './task.ts';
 export { hasEnded, transition } from './task-state.ts';
 export type { TaskEvent, TaskStatus } from './task-state.ts';
 export type { TaskEnd } from './tasks.ts';
@@ -32,7 +32,7 @@ export { markRequirement, requirementOf, toolRequirements } from './credential-m
 export type { AgentRun, Refusal, RunEnd } from './agent-run.ts';
 export type { GuardedCall } from './guarded-call.ts';
 export type { CallInvocation } from './call-entry.ts';
-export type { CallOutcome, LedgerEntry } from './call-record.ts';
+export type { CallOutcome, LedgerEntry, StoredCall } from './call-record.ts';
 export type { RunOutcome } from './run-outcome.ts';
 
 export type { GrantSummary, Grants } from './grants.ts';

@@ -1,5 +1,5 @@
 import { AgentRun, type RunContext } from './agent-run.ts';
-import type { CallRecord } from './call-record.ts';
+import type { CallRecord, StoredCall } from './call-record.ts';
 import { AuthError } from './errors.ts';
 import type { AccessTokenSlot } from './grant-record.ts';
 import type { CallReference } from './ledger.ts';
@@ -7,6 +7,7 @@ import type { Pause } from './pause-record.ts';
 import type { Principal } from './principal.ts';
 import { randomId } from './random-id.ts';
 import type { Requirement } from './requirement.ts';
+import { type Resumption, resumePause } from './resume-pause.ts';
 import { deadlineOf } from './task-record.ts';
 import type { TaskStatus } from './task-state.ts';
 import type { TaskEnd } from './tasks.ts';
@@ -18,11 +19,22 @@ export interface ResumeRun {
   readonly toolCallIds: readonly string[];
   /** The pause the run waited for. A run with no call to reserve goes on from it once. */
   readonly pauseId?: string;
+  /** Calls that a person does not want to run: they are never run again. */
+  readonly decline?: readonly string[];
   /**
    * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
    * done already is not done again: such calls wait for a person.
    */
   readonly takeOver?: boolean;
+}
+
+/** How a run is started. */
+export interface StartRun {
+  /**
+   * Names the run, where a framework keeps its conversation and finds it again by a name. Tool call ids are unique
+   * within it. Default: a random one.
+   */
+  readonly runId?: string;
 }
 
 /** One agent task: what an app holds. Durable: the same task in every process that loads it. */
@@ -75,8 +87,51 @@ export class Task {
   }
 
   /** Starts one agent loop under this task. Adapters call it. */
-  startRun(): AgentRun {
-    return new AgentRun(this.#context, undefined);
+  startRun({ runId }: StartRun = {}): AgentRun {
+    return new AgentRun(
+      this.#context,
+      runId === undefined ? undefined : { id: runId, holder: randomId(), calls: new Set() },
+    );
+  }
+
+  /**
+   * What the store knows about calls of a run: adapters ask when a conversation comes back from elsewhere. Calls that
+   * left no record, such as plain reads, are missing.
+   *
+   * @throws {AuthError} `store_unavailable`.
+   */
+  async storedCalls(options: {
+    readonly runId: string;
+    readonly toolCallIds: readonly string[];
+  }): Promise<readonly StoredCall[]> {
+    const found = await Promise.all(
+      options.toolCallIds.map((toolCallId) =>
+        this.#context.ledger.get(this.#reference(options, toolCallId)),
+      ),
+    );
+    return found.flatMap((record) => {
+      if (record === undefined) return [];
+      const { toolCallId, toolName, status, code, pauseId } = record.value;
+      return [
+        {
+          ...{ toolCallId, toolName, status },
+          ...(code === undefined ? {} : { code }),
+          ...(pauseId === undefined ? {} : { pauseId }),
+        },
+      ];
+    });
+  }
+
+  /** Makes the task active again if the pause it waits for is decided, and gate and grants agree. */
+  async resume(): Promise<Resumption> {
+    const { tasks, cell } = this.#context;
+    await tasks.read(this.id).catch((cause: unknown) => {
+      throw new AuthError('store_unavailable', { cause });
+    });
+    const { status, pause } = cell.current.value;
+    if (status === 'active') return { status: 'resumed', taskId: this.id };
+    if (pause === undefined || status !== 'paused') return { status: 'ended', taskStatus: status };
+    return resumePause(this.#context, pause.id);
   }
 
   /**
@@ -104,6 +159,7 @@ export class Task {
       for (const toolCallId of calls)
         if (await this.#hasHappened(options, toolCallId)) happened.add(toolCallId);
         else await this.#reserve(options, toolCallId, holder);
+      for (const toolCallId of options.decline ?? []) await this.#decline(options, toolCallId);
     } catch (error) {
       await this.#release(options, calls, holder);
       throw error;
@@ -180,7 +236,8 @@ export class Task {
         const abandoned =
           options.takeOver === true &&
           (current?.status === 'resuming' || current?.status === 'started');
-        return current?.status === 'refused' || (current !== undefined && abandoned)
+        const waits = current?.status === 'refused' || current?.status === 'suspended';
+        return current !== undefined && (waits || abandoned)
           ? { ...current, status: 'resuming', holder }
           : undefined;
       },
@@ -188,6 +245,21 @@ export class Task {
     if (reserved?.holder === holder) return;
     throw new AuthError('not_resumable', {
       reason: reserved === undefined ? 'no such call' : `the call is ${reserved.status}`,
+    });
+  }
+
+  async #decline(options: ResumeRun, toolCallId: string): Promise<void> {
+    const { ledger, tasks, cell } = this.#context;
+    const declined = await ledger.change(this.#reference(options, toolCallId), (current) =>
+      current !== undefined && ['refused', 'unknown', 'suspended'].includes(current.status)
+        ? { ...current, status: 'declined' }
+        : undefined,
+    );
+    if (declined?.status !== 'declined') return;
+    const { toolName, resource, effect } = declined;
+    tasks.audit(cell.current.value, {
+      type: 'tool-call-settled',
+      ...{ toolCallId, toolName, resource, effect, outcome: 'declined' },
     });
   }
 
@@ -211,7 +283,7 @@ export class Task {
     );
   }
 
-  #reference(options: ResumeRun, toolCallId: string): CallReference {
+  #reference(options: { readonly runId: string }, toolCallId: string): CallReference {
     return { task: this.#context.cell.current.value, runId: options.runId, toolCallId };
   }
 }

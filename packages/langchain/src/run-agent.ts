@@ -1,0 +1,92 @@
+import { IterableReadableStream } from '@langchain/core/utils/stream';
+import { isInterrupted } from '@langchain/langgraph';
+import { type AgentOutcome, conclude, type GraphEnd } from './outcome.ts';
+import type { TaskBinding } from './task-binding.ts';
+import { threadOf } from './tool-runtime.ts';
+
+/** What `withTask` takes: an agent of `createAgent`, or a compiled graph. */
+export interface AgentLike {
+  invoke(...args: never[]): PromiseLike<unknown>;
+  stream(...args: never[]): PromiseLike<unknown>;
+}
+
+/** An agent or a graph, seen from the outside. */
+export interface GraphAgent {
+  invoke(input: unknown, config: object): PromiseLike<unknown>;
+  stream(input: unknown, config: object): PromiseLike<ReadableStream<unknown>>;
+}
+
+/** A started streaming run. */
+export interface StreamRun<Stream> {
+  /** LangGraph's stream: read it. */
+  readonly stream: Stream;
+  /** Settles when the stream has been read to its end, was cancelled, or failed. */
+  readonly outcome: Promise<AgentOutcome<Stream>>;
+}
+
+/** What of LangGraph's config the adapter looks at. */
+export interface InvokeConfig {
+  readonly context?: object;
+  readonly configurable?: Readonly<Record<string, unknown>>;
+}
+
+/** Invokes an agent for the task of a binding. */
+export async function invokeAgent(
+  binding: TaskBinding,
+  agent: GraphAgent,
+  input: unknown,
+  config: InvokeConfig = {},
+): Promise<AgentOutcome<unknown>> {
+  const invocation = { binding, threadId: threadOf(config.configurable) };
+  let end: GraphEnd<unknown>;
+  try {
+    end = { result: await agent.invoke(input, bound(config, binding)) };
+  } catch (error) {
+    end = { error };
+  }
+  return await conclude(invocation, end);
+}
+
+/** Streams an agent for the task of a binding. */
+export async function streamAgent(
+  binding: TaskBinding,
+  agent: GraphAgent,
+  input: unknown,
+  config: InvokeConfig = {},
+): Promise<StreamRun<unknown>> {
+  const invocation = { binding, threadId: threadOf(config.configurable) };
+  const { promise: ended, resolve } = Promise.withResolvers<GraphEnd<unknown>>();
+  let interrupted: unknown;
+  const watch = new TransformStream<unknown, unknown>({
+    transform(chunk, controller) {
+      if (isInterrupted(chunk)) interrupted = chunk;
+      controller.enqueue(chunk);
+    },
+    flush: () => resolve({ result: interrupted }),
+    cancel: (error: unknown) => resolve({ error }),
+  });
+  const source = await started(agent, input, bound(config, binding));
+  const stream = IterableReadableStream.fromReadableStream(source.pipeThrough(watch));
+  const outcome = ended.then(async (end) => {
+    const concluded = await conclude(invocation, end);
+    return concluded.status === 'completed' ? { ...concluded, result: stream } : concluded;
+  });
+  return { stream, outcome };
+}
+
+/** LangGraph reads the first chunk before it answers: what stops a run there is told by the stream, too. */
+async function started(
+  agent: GraphAgent,
+  input: unknown,
+  config: object,
+): Promise<ReadableStream<unknown>> {
+  try {
+    return await agent.stream(input, config);
+  } catch (error) {
+    return new ReadableStream({ start: (controller) => controller.error(error) });
+  }
+}
+
+function bound(config: InvokeConfig, binding: TaskBinding): object {
+  return { ...config, context: { ...config.context, task: binding } };
+}
