@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 export interface PeerVersion {
   /** Its alias in the adapter's devDependencies. */
   readonly name: string;
+  /** Name of the adapter's folder in `packages`. */
+  readonly adapter: string;
   /** What imports of the framework say. */
   readonly framework: string;
   readonly folder: URL;
@@ -17,9 +19,8 @@ export interface PeerVersion {
 /** Where a version is, and what is proved on it. */
 interface Place {
   readonly alias: string;
-  readonly framework: string;
-  /** Folder of the adapter's package. */
   readonly adapter: string;
+  readonly framework: string;
   /** Tests outside the adapter's package. */
   readonly tests: readonly string[];
 }
@@ -29,8 +30,8 @@ export const peerVersions: readonly PeerVersion[] = ['ai-6-lowest', 'ai-6', 'ai-
   (alias) =>
     peerVersion({
       alias,
-      framework: 'ai',
       adapter: 'ai-sdk',
+      framework: 'ai',
       tests: ['test/scenarios/ai-sdk.test.ts', 'test/peer-ranges/ai-version.test.ts'],
     }),
 );
@@ -52,13 +53,14 @@ function packageFolder(adapter: string): URL {
   return new URL(`../../packages/${adapter}/`, import.meta.url);
 }
 
-function peerVersion({ alias, framework, adapter, tests }: Place): PeerVersion {
+function peerVersion({ alias, adapter, framework, tests }: Place): PeerVersion {
   const folder = packageFolder(adapter);
   const redirect = new URL('redirect.ts', import.meta.url);
   redirect.searchParams.set(framework, alias);
   redirect.searchParams.set('from', new URL('package.json', folder).href);
   return {
     name: alias,
+    adapter,
     framework,
     folder: new URL(`node_modules/${alias}`, folder),
     version: installedVersion(adapter, alias),
