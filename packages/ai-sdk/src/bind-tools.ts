@@ -1,4 +1,5 @@
 import { AuthError, type GuardedCall, type Requirement, requirementOf } from '@outlive/core';
+import { beginSpan, describe } from './call-span.ts';
 import {
   type ExecutableTool,
   type Execute,
@@ -56,6 +57,7 @@ function boundExecute(
     if (forged) throw forged;
 
     const call = guard.run.call({ requirement, toolName, toolCallId, input });
+    beginSpan(call);
     const execute = (): unknown => tool.execute(input, { ...options, principal: call.principal });
     if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(guard, call, execute);
     if (call.admission !== undefined) return answer(guard, call, execute);
@@ -78,8 +80,7 @@ async function answer(
   call: GuardedCall,
   execute: () => unknown,
 ): Promise<unknown> {
-  const notAdmitted = await call.admission;
-  if (notAdmitted) throw notAdmitted;
+  await admit(call);
   let output: unknown;
   try {
     const returned = execute();
@@ -98,8 +99,7 @@ async function* streamAnswer(
   call: GuardedCall,
   execute: () => unknown,
 ): AsyncGenerator<unknown> {
-  const notAdmitted = await call.admission;
-  if (notAdmitted) throw notAdmitted;
+  await admit(call);
   let abandoned = true;
   try {
     yield* execute() as AsyncIterable<unknown>;
@@ -115,6 +115,14 @@ async function* streamAnswer(
   if (refusal) throw refusal;
 }
 
+/** Throws why the call may not run, if it may not. */
+async function admit(call: GuardedCall): Promise<void> {
+  const notAdmitted = await call.admission;
+  if (notAdmitted === undefined) return;
+  describe(call);
+  throw notAdmitted;
+}
+
 /** The refusal of the call, if it was one. What cannot be written down stops the loop as well. */
 async function settle(
   guard: RunGuard,
@@ -125,6 +133,8 @@ async function settle(
     return await call.settle(end);
   } catch (cause) {
     return guard.stop(AuthError.find(cause) ?? new AuthError('store_unavailable', { cause }));
+  } finally {
+    describe(call);
   }
 }
 

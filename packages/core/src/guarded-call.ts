@@ -1,3 +1,4 @@
+import { type CallAttributes, callAttributes } from './call-attributes.ts';
 import type { BearerToken, CallAuthority, RefusalOptions } from './call-authority.ts';
 import { CallEntry, type CallInvocation, type EntryContext } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
@@ -34,6 +35,8 @@ export class GuardedCall {
   #sending = 0;
   #refusal: AuthError | undefined;
   #refusing: Promise<AuthError> | undefined;
+  /** Of the last token that was handed to the call's requests. */
+  #generation: number | undefined;
 
   constructor(context: CallContext, invocation: CallInvocation) {
     this.#context = context;
@@ -46,6 +49,14 @@ export class GuardedCall {
   /** What is known about this call; `undefined` when it neither asked for authority nor was refused any. */
   get entry(): LedgerEntry | undefined {
     return this.#entry.view(this.#refusal);
+  }
+
+  /** What a trace may know of this call, as of now. */
+  get attributes(): CallAttributes {
+    const { id: taskId, subject: principal } = this.#context.task();
+    const resource = resourceName(this.#invocation.requirement);
+    const { entry } = this;
+    return callAttributes({ taskId, principal, resource, generation: this.#generation, entry });
   }
 
   /**
@@ -79,7 +90,7 @@ export class GuardedCall {
     const { requirement } = this.#invocation;
     const guarded = async (wait: Promise<AccessTokenSlot>): Promise<BearerToken> => {
       try {
-        return bearer(await wait);
+        return this.#bearer(await wait);
       } catch (error) {
         throw await this.#refuse(authErrorOf(error), {});
       }
@@ -90,7 +101,7 @@ export class GuardedCall {
         if (this.#refusing !== undefined)
           return this.#refusing.then((error) => Promise.reject(error));
         const held = authority.peek(requirement);
-        return held === undefined ? guarded(authority.token(requirement)) : bearer(held);
+        return held === undefined ? guarded(authority.token(requirement)) : this.#bearer(held);
       },
       renew: async (failed) => {
         // Refused so far, and not under way until there is another token.
@@ -171,6 +182,11 @@ export class GuardedCall {
     return refusal;
   }
 
+  #bearer({ accessToken, generation }: AccessTokenSlot): BearerToken {
+    this.#generation = generation;
+    return { value: accessToken, generation, tokenType: 'bearer' };
+  }
+
   /** Whether some of what the call was to do has happened, or may have, or may yet. */
   get #mayHaveHappened(): boolean {
     return this.#answered || this.#lost || this.#sending > 0;
@@ -179,10 +195,6 @@ export class GuardedCall {
   get #isRead(): boolean {
     return this.#invocation.requirement.effect === 'read';
   }
-}
-
-function bearer(slot: AccessTokenSlot): BearerToken {
-  return { value: slot.accessToken, generation: slot.generation, tokenType: 'bearer' };
 }
 
 function createHandle(
