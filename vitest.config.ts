@@ -23,7 +23,7 @@ export default defineConfig({
         },
       },
       // The same tests on the other versions of the frameworks that the adapters support.
-      ...peerVersions.map(({ name, framework, folder, version, nodeOptions, tests }) => ({
+      ...peerVersions.map(({ name, framework, folder, version, nodeOptions, tests, exclude }) => ({
         extends: true as const,
         resolve: {
           alias: [{ find: new RegExp(`^${framework}$`), replacement: fileURLToPath(folder) }],
@@ -33,6 +33,7 @@ export default defineConfig({
           env: { NODE_OPTIONS: nodeOptions },
           provide: { aiVersion: version },
           include: [...tests],
+          exclude: [...exclude],
         },
       })),
     ],

@@ -14,6 +14,8 @@ export interface PeerVersion {
   /** What processes that tests start are started with: their imports of the framework lead to this version as well. */
   readonly nodeOptions: string;
   readonly tests: readonly string[];
+  /** Tests of what brings a version of its own. */
+  readonly exclude: readonly string[];
 }
 
 /** Where a version is, and what is proved on it. */
@@ -66,5 +68,6 @@ function peerVersion({ alias, adapter, framework, tests }: Place): PeerVersion {
     version: installedVersion(adapter, alias),
     nodeOptions: `--import=${redirect}`,
     tests: [`packages/${adapter}/test/**/*.test.ts`, ...tests],
+    exclude: [`packages/${adapter}/test/workflow.test.ts`],
   };
 }
