@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { installedVersion, peerVersions } from './test/peer-ranges/peer-versions.ts';
 import { oldestClients } from './test/versions/oldest-clients.ts';
 
-const ai6 = fileURLToPath(new URL('./packages/ai-sdk/node_modules/ai-6', import.meta.url));
+const compileCache = fileURLToPath(new URL('./node_modules/.cache/compile', import.meta.url));
 
 export default defineConfig({
   test: {
@@ -10,17 +11,17 @@ export default defineConfig({
     // A limit for what hangs, and not a measure: tests that start processes are slow on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Most of the start of a process is stripping types and compiling: once is enough for all that tests start.
+    env: { NODE_COMPILE_CACHE: compileCache },
     coverage: { include: ['packages/*/src/**'] },
     projects: [
       {
         extends: true,
-        test: { name: 'all', include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'] },
-      },
-      {
-        extends: true,
-        // The same tests on the oldest major of the framework that the adapter supports.
-        resolve: { alias: [{ find: /^ai$/, replacement: ai6 }] },
-        test: { name: 'ai-6', include: ['packages/ai-sdk/test/**/*.test.ts'] },
+        test: {
+          name: 'all',
+          provide: { aiVersion: installedVersion('ai-sdk', 'ai') },
+          include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+        },
       },
       {
         extends: true,
@@ -34,6 +35,20 @@ export default defineConfig({
           ],
         },
       },
+      // The same tests on the other versions of the frameworks that the adapters support.
+      ...peerVersions.map(({ name, framework, folder, version, nodeOptions, tests, exclude }) => ({
+        extends: true as const,
+        resolve: {
+          alias: [{ find: new RegExp(`^${framework}$`), replacement: fileURLToPath(folder) }],
+        },
+        test: {
+          name,
+          env: { NODE_OPTIONS: nodeOptions },
+          provide: { aiVersion: version },
+          include: [...tests],
+          exclude: [...exclude],
+        },
+      })),
     ],
   },
 });

@@ -4,10 +4,15 @@ import { setImmediate } from 'node:timers/promises';
 export type Batch = (operations: number) => Promise<unknown>;
 
 /** How long one operation took: a figure for each round, and their median. */
-export interface Timing {
+export interface Duration {
   readonly medianNs: number;
   /** One entry per round, in the order of the rounds. */
   readonly roundsNs: readonly number[];
+}
+
+/** By the clock on the wall, and how much of a core this process used meanwhile, all its threads counted. */
+export interface Timing extends Duration {
+  readonly cpu: Duration;
 }
 
 /** How many times as long as another contender one took. */
@@ -38,28 +43,38 @@ export async function race<Name extends string>(
   { rounds, operations, warmUpRounds, between }: RaceLength,
 ): Promise<Record<Name, Timing>> {
   const names = Object.keys(contenders) as Name[];
-  const times = {} as Record<Name, number[]>;
-  for (const name of names) times[name] = [];
+  const times = {} as Record<Name, { readonly wallNs: number[]; readonly cpuNs: number[] }>;
+  for (const name of names) times[name] = { wallNs: [], cpuNs: [] };
   for (let round = -warmUpRounds; round < rounds; round += 1) {
     const first = (round + warmUpRounds) % names.length;
     for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       // Timers and sockets get their turn here: the runtime listens for pauses while it is measured, as in an app.
       await setImmediate();
       await between?.();
+      const usedBefore = process.cpuUsage();
       const startedAt = performance.now();
       await contenders[name](operations);
       const tookMs = performance.now() - startedAt;
-      if (round >= 0) times[name].push((tookMs * 1e6) / operations);
+      const { user, system } = process.cpuUsage(usedBefore);
+      if (round < 0) continue;
+      times[name].wallNs.push((tookMs * 1e6) / operations);
+      times[name].cpuNs.push(((user + system) * 1e3) / operations);
     }
   }
   const timings = {} as Record<Name, Timing>;
-  for (const name of names)
-    timings[name] = { medianNs: median(times[name]), roundsNs: times[name] };
+  for (const name of names) {
+    const { wallNs, cpuNs } = times[name];
+    timings[name] = { ...duration(wallNs), cpu: duration(cpuNs) };
+  }
   return timings;
 }
 
+function duration(roundsNs: readonly number[]): Duration {
+  return { medianNs: median(roundsNs), roundsNs };
+}
+
 /** How many times as long as `other` `one` took, from the rounds of one race. */
-export function ratio(one: Timing, other: Timing): Ratio {
+export function ratio(one: Duration, other: Duration): Ratio {
   const within = one.roundsNs.map((ns, round) => ns / (other.roundsNs[round] ?? Number.NaN));
   return {
     value: one.medianNs / other.medianNs,

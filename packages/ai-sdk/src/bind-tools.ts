@@ -2,6 +2,7 @@ import { AuthError, type GuardedCall, type Requirement, requirementOf } from '@o
 import { agentOf } from './agent-tool.ts';
 import { waits } from './approval.ts';
 import { bindAgentTool } from './bind-agent-tool.ts';
+import { beginSpan, describe } from './call-span.ts';
 import {
   type ExecutableTool,
   type Execute,
@@ -63,6 +64,7 @@ function boundExecute(
       ...{ requirement, toolName, toolCallId, input },
       ...(approval !== undefined && { approval }),
     });
+    beginSpan(call);
     const execute = (): unknown => tool.execute(input, { ...options, principal: call.principal });
     if (isAsyncGeneratorFunction(tool.execute)) return streamAnswer(guard, call, execute);
     if (call.admission !== undefined) return answer(guard, call, execute);
@@ -85,8 +87,7 @@ async function answer(
   call: GuardedCall,
   execute: () => unknown,
 ): Promise<unknown> {
-  const notAdmitted = await call.admission;
-  if (notAdmitted) throw notAdmitted;
+  await admit(call);
   let output: unknown;
   try {
     const returned = execute();
@@ -105,8 +106,7 @@ async function* streamAnswer(
   call: GuardedCall,
   execute: () => unknown,
 ): AsyncGenerator<unknown> {
-  const notAdmitted = await call.admission;
-  if (notAdmitted) throw notAdmitted;
+  await admit(call);
   let abandoned = true;
   try {
     yield* execute() as AsyncIterable<unknown>;
@@ -122,6 +122,14 @@ async function* streamAnswer(
   if (refusal) throw refusal;
 }
 
+/** Throws why the call may not run, if it may not. */
+async function admit(call: GuardedCall): Promise<void> {
+  const notAdmitted = await call.admission;
+  if (notAdmitted === undefined) return;
+  describe(call);
+  throw notAdmitted;
+}
+
 /** The refusal of the call, if it was one. What cannot be written down stops the loop as well. */
 async function settle(
   guard: RunGuard,
@@ -132,6 +140,8 @@ async function settle(
     return await call.settle(end);
   } catch (cause) {
     return guard.stop(AuthError.find(cause) ?? new AuthError('store_unavailable', { cause }));
+  } finally {
+    describe(call);
   }
 }
 

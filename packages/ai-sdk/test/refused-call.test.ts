@@ -47,10 +47,13 @@ describe.each(ways)('a refused call under %s', (way) => {
       },
       {
         role: 'tool',
-        content: [
-          { type: 'tool-result', toolCallId: 'B', output: { value: 'mails for mail' } },
-          { type: 'tool-result', toolCallId: 'C', output: { value: 'noon' } },
-        ],
+        // Older versions of the SDK have the results of a stream in the order in which the calls ended.
+        content: expect.toSatisfy(
+          (parts: readonly { toolCallId: string; output: { value: unknown } }[]) => {
+            const values = parts.map(({ toolCallId, output }) => `${toolCallId} ${output.value}`);
+            return values.toSorted().join() === 'B mails for mail,C noon';
+          },
+        ),
       },
     ]);
   });

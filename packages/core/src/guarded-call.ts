@@ -1,3 +1,4 @@
+import { type CallAttributes, callAttributes } from './call-attributes.ts';
 import type { CallAuthority, CallToken, RefusalOptions } from './call-authority.ts';
 import { CallEntry, type CallInvocation, type EntryContext } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
@@ -36,6 +37,8 @@ export class GuardedCall {
   #sending = 0;
   #refusal: AuthError | undefined;
   #refusing: Promise<AuthError> | undefined;
+  /** Of the last token that was handed to the call's requests. */
+  #generation: number | undefined;
 
   constructor(context: CallContext, invocation: CallInvocation) {
     this.#context = context;
@@ -48,6 +51,14 @@ export class GuardedCall {
   /** What is known about this call; `undefined` when it neither asked for authority nor was refused any. */
   get entry(): LedgerEntry | undefined {
     return this.#entry.view(this.#refusal);
+  }
+
+  /** What a trace may know of this call, as of now. */
+  get attributes(): CallAttributes {
+    const { id: taskId, subject: principal } = this.#context.task();
+    const resource = resourceName(this.#invocation.requirement);
+    const { entry } = this;
+    return callAttributes({ taskId, principal, resource, generation: this.#generation, entry });
   }
 
   /**
@@ -109,7 +120,7 @@ export class GuardedCall {
     const { requirement } = this.#invocation;
     const guarded = async (wait: Promise<AccessTokenSlot>): Promise<CallToken> => {
       try {
-        return callToken(await wait);
+        return this.#tokenOf(await wait);
       } catch (error) {
         throw await this.#refuse(authErrorOf(error), {});
       }
@@ -120,7 +131,7 @@ export class GuardedCall {
         if (this.#refusing !== undefined)
           return this.#refusing.then((error) => Promise.reject(error));
         const held = authority.peek(requirement);
-        return held === undefined ? guarded(authority.token(requirement)) : callToken(held);
+        return held === undefined ? guarded(authority.token(requirement)) : this.#tokenOf(held);
       },
       renew: async (failed) => {
         // Refused so far, and not under way until there is another token.
@@ -216,6 +227,11 @@ export class GuardedCall {
     return refusal;
   }
 
+  #tokenOf({ accessToken, generation, proofKey }: AccessTokenSlot): CallToken {
+    this.#generation = generation;
+    return { value: accessToken, generation, ...(proofKey === undefined ? {} : { proofKey }) };
+  }
+
   /** Whether some of what the call was to do has happened, or may have, or may yet. */
   get #mayHaveHappened(): boolean {
     return this.#answered || this.#lost || this.#sending > 0;
@@ -224,10 +240,6 @@ export class GuardedCall {
   get #isRead(): boolean {
     return this.#invocation.requirement.effect === 'read';
   }
-}
-
-function callToken({ accessToken, generation, proofKey }: AccessTokenSlot): CallToken {
-  return { value: accessToken, generation, ...(proofKey === undefined ? {} : { proofKey }) };
 }
 
 function createHandle(

@@ -31,6 +31,7 @@ export type { Principal, PrincipalHandle } from './principal.ts';
 export { markRequirement, requirementOf, toolRequirements } from './credential-marker.ts';
 export type { AgentRun, Refusal, RunEnd } from './agent-run.ts';
 export type { GuardedCall } from './guarded-call.ts';
+export type { CallAttributes } from './call-attributes.ts';
 export type { CallInvocation } from './call-entry.ts';
 export type { CallOutcome, LedgerEntry, StoredCall } from './call-record.ts';
 export type { RunOutcome } from './run-outcome.ts';

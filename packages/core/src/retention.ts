@@ -16,7 +16,7 @@ export interface RetentionConfiguration {
 /** What belongs to a task alone, and the states in which nothing can happen to it, or be found out about it, any more. */
 const belongings: Partial<Record<RecordKind, ReadonlySet<string | undefined>>> = {
   pause: new Set(['consumed', 'cancelled', 'expired']),
-  call: new Set(['done', 'refused', 'issued', 'used']),
+  call: new Set(['done', 'refused', 'declined', 'suspended', 'issued', 'used']),
   delegation: new Set(['revoked', 'lapsing']),
 };
 

@@ -90,7 +90,9 @@ export class Task {
   startRun({ runId }: StartRun = {}): AgentRun {
     return new AgentRun(
       this.#context,
-      runId === undefined ? undefined : { id: runId, holder: randomId(), calls: new Set() },
+      runId === undefined
+        ? undefined
+        : { id: runId, holder: randomId(), calls: new Set(), happened: new Set() },
     );
   }
 
