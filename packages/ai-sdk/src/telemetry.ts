@@ -1,8 +1,3 @@
-/**
- * Credentialed calls in OpenTelemetry traces.
- *
- * @packageDocumentation
- */
 import { trace } from '@opentelemetry/api';
 import { findSpansWith } from './call-span.ts';
 

@@ -238,7 +238,7 @@ describe.each(ways)('in the turn of a refused call under %s', (way) => {
     story.refused.clear();
     const approved: ModelMessage = {
       role: 'tool',
-      content: paused.pending.map(({ approvalId }) => ({
+      content: paused.pending.map(({ approvalId = '' }) => ({
         type: 'tool-approval-response',
         approvalId,
         approved: true,
