@@ -16,13 +16,13 @@ import type { TokenRequest } from './token-source.ts';
 export interface ResumeRun {
   readonly runId: string;
   readonly toolCallIds: readonly string[];
-  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
-  readonly pauseId?: string;
   /**
    * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
    * done already is not done again: such calls wait for a person.
    */
   readonly takeOver?: boolean;
+  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
+  readonly pauseId?: string;
 }
 
 /** One agent task: what an app holds. Durable: the same task in every process that loads it. */
