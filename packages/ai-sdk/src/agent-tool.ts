@@ -3,12 +3,9 @@ import type { FlexibleSchema, ModelMessage, Tool } from 'ai';
 import { type AgentLike, type GuardedAgent, isAgent } from './agent.ts';
 import type { PassThroughKey, SdkExecuteOptions } from './credential-tool.ts';
 
-/** An agent's tool without what a person would have to be asked: nobody sees what happens behind a tool. */
-type AgentToolKey = Exclude<PassThroughKey, 'needsApproval'>;
-
 /** What an agent is called with, and what its caller gets. */
 export interface AgentToolDefinition<A extends AgentLike, Input, Output>
-  extends Partial<Pick<Tool<Input, Output>, AgentToolKey>> {
+  extends Partial<Pick<Tool<Input, Output>, Exclude<PassThroughKey, 'needsApproval'>>> {
   description?: string;
   inputSchema: FlexibleSchema<Input>;
   outputSchema?: FlexibleSchema<Output>;
@@ -19,7 +16,8 @@ export interface AgentToolDefinition<A extends AgentLike, Input, Output>
 }
 
 /** A tool that is an agent. */
-export interface AgentTool<Input, Output> extends Pick<Tool<Input, Output>, AgentToolKey> {
+export interface AgentTool<Input, Output>
+  extends Pick<Tool<Input, Output>, Exclude<PassThroughKey, 'needsApproval'>> {
   type?: undefined | 'function';
   description?: string;
   inputSchema: FlexibleSchema<Input>;

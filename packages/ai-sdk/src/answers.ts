@@ -21,7 +21,7 @@ type AnswerPart = ToolModelMessage['content'][number];
 type JsonOutput = Extract<ToolResultPart['output'], { type: 'json' }>;
 
 /** Said to the model, in words that tell it nothing else. */
-const declined = 'The user declined this action.';
+const declined = 'The user declined to authorize this action.';
 const done = 'This action has been done before; a person confirmed it. It is not done again.';
 
 /**

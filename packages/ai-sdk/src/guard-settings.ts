@@ -19,10 +19,11 @@ export function guardSettings<Settings extends LoopSettings>(
   watch: StreamWatch,
 ): Settings & LoopSettings {
   guard.install(settings);
-  const { model, tools, stopWhen = afterOneStep, prepareStep, toolApproval } = settings;
+  const { tools, stopWhen = afterOneStep, prepareStep, toolApproval } = settings;
+  const model = guardModel(settings.model, guard);
   return {
     ...settings,
-    model: guardModel(model, guard),
+    model,
     ...(tools !== undefined && { tools: bindTools(tools, guard) }),
     ...(tools !== undefined &&
       toolApproval !== undefined && {
@@ -32,7 +33,9 @@ export function guardSettings<Settings extends LoopSettings>(
     prepareStep: async (options: PrepareStepOptions) => {
       guard.beginStep(options);
       if (guard.halted && !(await guard.mayContinue())) return haltedStep;
-      const prepared = await prepareStep?.(options);
+      // The app's own model, as without the guard, so that it can be compared.
+      const own = options.model === model ? { ...options, model: settings.model } : options;
+      const prepared = await prepareStep?.(own);
       // Asked last, right before the model's turn, and of the store: another process may have paused the task.
       if (!(await guard.grantTurn())) return haltedStep;
       return prepared?.model === undefined

@@ -16,6 +16,7 @@ export interface StopOptions {
 export interface PrepareStepOptions {
   readonly steps: readonly Step[];
   readonly messages: readonly ModelMessage[];
+  readonly model?: unknown;
 }
 
 /** What `prepareStep` answers, as far as the adapter looks at it. */

@@ -221,7 +221,7 @@ describe('a step with calls that wait for different things', () => {
     expect(executed.toSorted()).toEqual(['clock:C', 'clock:D', 'readMail:R']);
     for (const prompt of model.prompts) {
       const told = JSON.stringify(prompt);
-      expect(told.match(/The user declined this action\./g)).toHaveLength(3);
+      expect(told.match(/The user declined to authorize this action\./g)).toHaveLength(3);
       expect(told).not.toContain('[auth:');
     }
   });

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '@outlive/core';
 import { callTool, createScriptedModel, say } from '@outlive/testing';
+import * as ai from 'ai';
 import {
   generateText,
   Output,
@@ -97,6 +98,29 @@ describe('the settings of the app', () => {
     expect(other.calls).toBe(0);
   });
 
+  it('see the model of the app in prepareStep', async () => {
+    const { doGenerate, doStream, provider, modelId, supportedUrls } = readsThenSays();
+    // A model of the SDK's own version, which it does not wrap itself.
+    const specificationVersion = 'isStepCount' in ai ? 'v4' : 'v3';
+    const model = { doGenerate, doStream, provider, modelId, supportedUrls, specificationVersion };
+    const seen: unknown[] = [];
+    const outcome = await withTask(
+      (await world.startStory()).task,
+      generateText,
+    )({
+      model: model as ReturnType<typeof createScriptedModel>,
+      tools: createTools(),
+      prompt,
+      stopWhen: stepCountIs(5),
+      prepareStep: ({ model: given }) => {
+        seen.push(given === model);
+        return undefined;
+      },
+    });
+    expect(outcome.status).toBe('completed');
+    expect(seen).toEqual([true, true]);
+  });
+
   it('may require a tool call, which a halted step does not make', async () => {
     const story = await world.startStory();
     await story.task.cancel();
@@ -177,7 +201,9 @@ describe('the settings of the app', () => {
       stopWhen: stepCountIs(5),
     });
     expect(outcome.status).toBe('paused');
-    if (outcome.status === 'paused') expect(outcome.partialResult?.steps).toHaveLength(1);
+    if (outcome.status !== 'paused') return;
+    expect(outcome.partialResult?.steps).toHaveLength(1);
+    expect(outcome.partialResult).not.toHaveProperty('output');
   });
 
   it('may throw in a stop condition without losing a refusal', async () => {

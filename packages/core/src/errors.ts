@@ -30,7 +30,7 @@ export type AuthErrorCode =
   | 'task_ended'
   /** The tool was called outside a task. */
   | 'no_task'
-  /** A call that claims to continue a paused run, but that no pause of this task waits for. */
+  /** A call that claims to continue a paused run, or to be approved, but that no pause or approval waits for. */
   | 'not_resumable'
   /** An earlier attempt of this call may have had its effect; only a person can say that it may run again. */
   | 'outcome_unknown'

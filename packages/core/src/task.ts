@@ -17,8 +17,6 @@ import type { TokenRequest } from './token-source.ts';
 export interface ResumeRun {
   readonly runId: string;
   readonly toolCallIds: readonly string[];
-  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
-  readonly pauseId?: string;
   /** Calls that a person does not want to run: they are never run again. */
   readonly decline?: readonly string[];
   /**
@@ -26,6 +24,8 @@ export interface ResumeRun {
    * done already is not done again: such calls wait for a person.
    */
   readonly takeOver?: boolean;
+  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
+  readonly pauseId?: string;
 }
 
 /** How a run is started. */
