@@ -1,7 +1,7 @@
 /** Hears of an event; what it is told differs from event to event. */
 type Listener = (...details: unknown[]) => void;
 
-/** What the store needs of a client of `redis` (node-redis 5 or later), made by `createClient`. */
+/** What the store needs of a client of `redis` (node-redis 5.12 or later), made by `createClient`. */
 export interface NodeRedisClient {
   duplicate(): NodeRedisClient;
   connect(): Promise<unknown>;

@@ -53,7 +53,7 @@ function validClient(client: unknown): RedisClient {
   if (!isRedisClient(client))
     throw refusal(
       'client',
-      'a client made by createClient or createCluster of redis (5 or later), or by Redis or Cluster of ioredis (5.4 or ' +
+      'a client made by createClient or createCluster of redis (5.12 or later), or by Redis or Cluster of ioredis (5.4 or ' +
         'later); neither a pool nor a Sentinel client of redis',
       client === null || client === undefined ? client : `a ${typeof client}`,
     );
