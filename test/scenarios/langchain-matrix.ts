@@ -165,9 +165,10 @@ async function runCell(
   const again = buildSetup(setup, chatModel(['All is paid.']), tools, second.saver);
   try {
     const resumed = await resumeTask(world.outlive, outcome.state, again).invoke(config);
+    // What a run that fails has begun until then is not decided: its calls are made at once.
+    if (resumed.status !== 'completed') return resumed.status;
     const reran = world.executed.slice(before).map((call) => call.split(':')[0] ?? '');
-    const text = reran.toSorted((one, other) => order(one) - order(other)).join(', ');
-    return resumed.status === 'completed' ? text : `${resumed.status}, after ${text}`;
+    return reran.toSorted((one, other) => order(one) - order(other)).join(', ');
   } catch (error) {
     if (error instanceof ConfigurationError) return 'cannot be resumed';
     throw error;
