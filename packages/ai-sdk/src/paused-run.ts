@@ -3,6 +3,7 @@ import { ConfigurationError } from '@outlive/core';
 import type { AssistantContent, ModelMessage, ToolModelMessage } from 'ai';
 import { conversationOf } from './conversation.ts';
 import { approvalOf, type RunGuard } from './run-guard.ts';
+import { declinedReason } from './ui/declined-reason.ts';
 
 /** A call that was refused, and that waits as an approval request in the conversation. */
 export interface PendingCall {
@@ -66,7 +67,7 @@ export function resumedMessages(paused: PausedRun, declined: ReadonlySet<string>
       type: 'tool-approval-response',
       approvalId,
       ...(declined.has(toolCallId)
-        ? { approved: false, reason: 'The user declined to authorize this action.' }
+        ? { approved: false, reason: declinedReason }
         : { approved: true }),
     })),
   };
