@@ -5,11 +5,12 @@ import type { AuthInterrupt, AuthInterruptPart } from './auth-interrupt.ts';
 /** What `withTask` or `resumeTask` answered when the run waits. */
 export type PausedOutcome = Extract<RunOutcome<unknown, PausedRun>, { status: 'paused' }>;
 
-/** What can be written of an interrupt: the SDK's `UIMessageStreamWriter` takes both. */
+/** What an interrupt is written to: a `UIMessageStreamWriter` of the SDK is one. */
 export interface InterruptWriter {
   write(
     chunk:
       | AuthInterruptPart
+      | { readonly type: 'start' }
       | {
           readonly type: 'tool-approval-request';
           readonly approvalId: string;
@@ -46,6 +47,8 @@ export function interruptBeforeTask({ code, recovery }: AuthError): AuthInterrup
  * browser still takes its own answer for the last word.
  */
 export function writeInterrupt(writer: InterruptWriter, interrupt: AuthInterrupt): void {
+  // Where no run was started nothing else begins the message, and server and browser would name it differently.
+  if (interrupt.pauseId === undefined) writer.write({ type: 'start' });
   for (const { approvalId, toolCallId } of interrupt.calls)
     writer.write({ type: 'tool-approval-request', approvalId, toolCallId });
   writer.write({
