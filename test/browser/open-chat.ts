@@ -9,6 +9,9 @@ import { startWorld, type World } from '../../examples/starter-next-chat/src/wor
 /** Asks for a run of four calls. */
 export const closeAll = 'Close the tickets that are resolved';
 
+/** A limit for what hangs, and not a measure. */
+const waitMs = 90_000;
+
 /** A person in front of the chat starter, in a world of its own. */
 export interface OpenedChat extends AsyncDisposable {
   readonly page: Page;
@@ -40,6 +43,7 @@ export async function openChat(
     // A redirect has no body, and the one of a page that was left cannot be read any more.
     bodies.push(response.text().catch(() => ''));
   });
+  context.setDefaultTimeout(waitMs);
   const page = await context.newPage();
   await page.goto(url);
   const all = opened.move();
@@ -63,10 +67,10 @@ export async function openChat(
       } else {
         const signIn = issuer.getByRole('button', { name: 'Sign in' });
         const allow = issuer.getByRole('button', { name: 'Allow' });
+        await signIn.or(allow).waitFor();
         // Who is signed in at the issuer already is asked for consent alone.
-        await signIn.or(allow).click();
-        if (!issuer.isClosed() && (await signIn.count().catch(() => 0)) === 0)
-          await allow.click({ timeout: 5000 }).catch(() => undefined);
+        if (await signIn.isVisible()) await signIn.click();
+        await allow.click();
       }
       await closed;
     },

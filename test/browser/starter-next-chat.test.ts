@@ -4,7 +4,9 @@ import { buildNextApp } from '../../examples/starter-next-chat/src/world/next-ap
 import { startChromium } from './chromium.ts';
 import { closeAll, type OpenedChat, openChat, pauseMidRun } from './open-chat.ts';
 
-const setUpMs = 300_000;
+// Limits for what hangs, and not measures: the build and the browser are slow on a busy machine.
+const setUpMs = 600_000;
+const timeout = 300_000;
 let browser: Browser;
 
 beforeAll(async () => {
@@ -15,7 +17,7 @@ afterAll(() => browser?.close());
 
 const closedAll = 'I closed 3 resolved tickets. Only T-104 is still open.';
 
-describe('the chat starter in a browser', () => {
+describe('the chat starter in a browser', { timeout }, () => {
   it('asks to connect the account, and goes on by itself once it is connected', async () => {
     await using chat = await openChat(browser);
     const { page, world } = chat;

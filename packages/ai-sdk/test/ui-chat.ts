@@ -69,7 +69,8 @@ export function createChatServer(
     const stream = createUIMessageStream<Message>({
       originalMessages: messages,
       async execute({ writer }) {
-        if (run.stream) writer.merge(run.stream.toUIMessageStream({ originalMessages: messages }));
+        for await (const chunk of run.stream?.toUIMessageStream<Message>() ?? [])
+          writer.write(chunk);
         const outcome = run.stream ? await run.outcome : run;
         outcomes.push(outcome.status);
         paused = outcome.status === 'paused' ? outcome.state : undefined;

@@ -46,6 +46,11 @@ function cardWords({ pauseId, recovery, calls, requires, confirmed }: AuthInterr
   readonly title: string;
   readonly text: string;
 } {
+  if (pauseId === undefined && recovery !== 'user')
+    return {
+      title: 'Not possible at the moment',
+      text: 'Your account cannot be used right now, so nothing was started.',
+    };
   if (pauseId === undefined)
     return {
       title: 'Connect your support desk',
