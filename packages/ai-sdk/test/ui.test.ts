@@ -136,6 +136,30 @@ describe('an interrupted chat', () => {
   });
 });
 
+describe('a chat whose task was paused between two calls', () => {
+  it('waits without a call, and goes on with the model', async () => {
+    const story = await world.startStory();
+    const model = createScriptedModel(async ({ number }) => {
+      if (number > 1) return say('It is noon.');
+      await story.task.pause('by an admin');
+      return callTool('clock', {}, 'A');
+    });
+    const server = createChatServer(story, model, createTools());
+    const chat = new PageChat(server);
+    await chat.sendMessage({ text: 'How late is it?' });
+    const interrupt = waitingInterrupt(chat.messages);
+    if (interrupt === undefined)
+      throw new Error(`no interrupt in ${JSON.stringify(chat.messages)}`);
+    expect(interrupt).toMatchObject({ code: 'task_paused', recovery: 'approver', calls: [] });
+    expect(model.calls).toBe(1);
+
+    await answerInterrupt(chat, interrupt, 'resume');
+
+    expect(chat.parts).toEqual(['A:output-available', 'interrupt:resume', 'It is noon.']);
+    expect(server.outcomes).toEqual(['paused', 'completed']);
+  });
+});
+
 describe('the answers in a message from a browser', () => {
   it('are taken, and nothing else is', async () => {
     const { server } = await interruptedChat();

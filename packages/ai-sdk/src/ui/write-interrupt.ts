@@ -1,9 +1,14 @@
 import type { AuthError, RunOutcome } from '@outlive/core';
-import type { PausedRun } from '../paused-run.ts';
-import type { AuthInterrupt, AuthInterruptPart } from './auth-interrupt.ts';
+import type { AuthInterrupt, AuthInterruptPart, InterruptedCall } from './auth-interrupt.ts';
 
 /** What `withTask` or `resumeTask` answered when the run waits. */
-export type PausedOutcome = Extract<RunOutcome<unknown, PausedRun>, { status: 'paused' }>;
+export type PausedOutcome = Extract<
+  RunOutcome<
+    unknown,
+    { readonly pending: readonly Pick<InterruptedCall, 'toolCallId' | 'toolName' | 'approvalId'>[] }
+  >,
+  { status: 'paused' }
+>;
 
 /** What an interrupt is written to: a `UIMessageStreamWriter` of the SDK is one. */
 export interface InterruptWriter {
@@ -21,10 +26,10 @@ export interface InterruptWriter {
 
 /** Tells the browser of a paused run: why it waits, for whom, and which calls run again. */
 export function interruptOf({ pause, state, ledger }: PausedOutcome): AuthInterrupt {
-  const calls = state.pending.map((pending) => {
-    const entry = ledger.find(({ toolCallId }) => toolCallId === pending.toolCallId);
+  const calls = state.pending.map(({ toolCallId, toolName, approvalId }) => {
+    const entry = ledger.find((call) => call.toolCallId === toolCallId);
     return {
-      ...pending,
+      ...{ toolCallId, toolName, approvalId },
       resource: entry?.resource ?? pause.call?.resource ?? '',
       effect: entry?.effect ?? pause.call?.effect ?? 'irreversible',
       code: entry?.code ?? pause.reason.code,
