@@ -1,6 +1,7 @@
 import { ConfigurationError } from '@outlive/core';
 import type { ModelMessage, ToolModelMessage, ToolResultPart } from 'ai';
 import type { PausedRun, PendingCall } from './paused-run.ts';
+import { declinedReason } from './ui/declined-reason.ts';
 
 /** What people, and tools that run elsewhere, say to the calls that a paused run waits for. */
 export interface Answers {
@@ -21,7 +22,6 @@ type AnswerPart = ToolModelMessage['content'][number];
 type JsonOutput = Extract<ToolResultPart['output'], { type: 'json' }>;
 
 /** Said to the model, in words that tell it nothing else. */
-const declined = 'The user declined to authorize this action.';
 const done = 'This action has been done before; a person confirmed it. It is not done again.';
 
 /**
@@ -41,7 +41,7 @@ export function answeredMessages(
     const { toolCallId, toolName, approvalId } = call;
     const hasHappened = happened.has(toolCallId);
     const no = reply !== undefined || hasHappened || decline.includes(toolCallId);
-    const reason = hasHappened ? done : declined;
+    const reason = hasHappened ? done : declinedReason;
     if (approvalId !== undefined && reply === undefined)
       return {
         type: 'tool-approval-response',

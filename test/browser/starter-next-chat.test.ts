@@ -1,0 +1,136 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildNextApp } from '../../examples/starter-next-chat/src/world/next-app.ts';
+import { startChromium } from './chromium.ts';
+import { closeAll, type OpenedChat, openChat, pauseMidRun } from './open-chat.ts';
+
+// Limits for what hangs, and not measures: the build and the browser are slow on a busy machine.
+const setUpMs = 600_000;
+const timeout = 300_000;
+let browser: Browser;
+
+beforeAll(async () => {
+  await buildNextApp();
+  browser = await startChromium();
+}, setUpMs);
+afterAll(() => browser?.close());
+
+const closedAll = 'I closed 3 resolved tickets. Only T-104 is still open.';
+
+describe('the chat starter in a browser', { timeout }, () => {
+  it('asks to connect the account, and goes on by itself once it is connected', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await page.getByRole('button', { name: 'What is open?' }).click();
+    await page.getByRole('region', { name: 'Connect your support desk' }).waitFor();
+    expect(world.desk.requests).toBe(0);
+
+    await chat.connect('Connect account');
+
+    await page.getByText('Open now: Invoice shows the old address (T-101)').waitFor();
+    expect(await states(chat)).toEqual(['List the tickets done']);
+    await page.getByText('Account connected').waitFor();
+    expect(world.desk.requests).toBe(1);
+  });
+
+  it('leaves it when the person does not want to connect', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await chat.ask(closeAll);
+
+    await page.getByRole('button', { name: 'Not now' }).click();
+
+    await page.getByText('All right, I leave it at that.').waitFor();
+    await page.getByText('Left undone, as you wished').waitFor();
+    expect(world.desk.requests).toBe(0);
+  });
+
+  it('keeps waiting when the issuer is told no', async () => {
+    await using chat = await openChat(browser);
+    await chat.ask(closeAll);
+
+    await chat.connect('Connect account', 'deny');
+
+    await chat.page.getByText('The account was not connected.').waitFor();
+    await chat.connect('Connect account');
+    await chat.page.getByText(closedAll).waitFor();
+  });
+
+  it('pauses when the access ends in the middle, and then repeats exactly the call that failed', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await pauseMidRun(chat);
+    // Which of the three met the end of the access is a matter of chance.
+    const stands = (await states(chat)).map((line) => line.replace(/T-10[123]/, 'a ticket'));
+    expect(stands.toSorted()).toEqual([
+      'Close a ticket done',
+      'Close a ticket done',
+      'Close a ticket waits',
+      'List the tickets done',
+    ]);
+    expect(closedTickets(chat)).toHaveLength(2);
+    const requests = world.desk.requests;
+
+    await chat.connect('Connect again');
+
+    await page.getByText(closedAll).waitFor();
+    expect(world.desk.requests).toBe(requests + 1);
+    expect(closedTickets(chat).toSorted()).toEqual(['T-101', 'T-102', 'T-103']);
+    const received = await chat.received();
+    expect(received).toContain('data-auth-interrupt');
+    for (const { value } of world.issuer.issuedTokens()) expect(received).not.toContain(value);
+  });
+
+  it('leaves the waiting call when the person declines, and keeps what was done', async () => {
+    await using chat = await openChat(browser);
+    await pauseMidRun(chat);
+    const requests = chat.world.desk.requests;
+
+    await chat.page.getByRole('button', { name: 'Leave it' }).click();
+
+    await chat.page.getByText('All right, I leave it at that.').waitFor();
+    expect(await states(chat)).toContainEqual(expect.stringMatching(/^Close T-10\d left$/));
+    expect(chat.world.desk.requests).toBe(requests);
+  });
+
+  it('still waits after a reload and a restart of the app, and goes on from there', async () => {
+    await using chat = await openChat(browser);
+    const { page, app } = chat;
+    await pauseMidRun(chat);
+
+    await app.restart();
+    await page.reload();
+    await page.getByRole('region', { name: 'Paused: the access has ended' }).waitFor();
+    await chat.connect('Connect again');
+
+    await page.getByText(closedAll).waitFor();
+    expect(closedTickets(chat).toSorted()).toEqual(['T-101', 'T-102', 'T-103']);
+    await page.reload();
+    await page.getByText(closedAll).waitFor();
+  });
+
+  it('gives up what waits when the person types instead of answering', async () => {
+    await using chat = await openChat(browser);
+    const { page } = chat;
+    await pauseMidRun(chat);
+
+    await chat.ask('What is open?');
+    await page.getByRole('region', { name: 'Connect your support desk' }).waitFor();
+    await page.getByText('You went on without answering').waitFor();
+    await chat.connect('Connect account');
+
+    await page.getByText(/^Open now: .*Cannot add a second seat \(T-104\)/).waitFor();
+    expect(closedTickets(chat)).toHaveLength(2);
+  });
+});
+
+async function states({ page }: OpenedChat): Promise<string[]> {
+  const lines = await page.locator('.call').allInnerTexts();
+  return lines.map((line) => line.replaceAll(/\s+/g, ' ').trim());
+}
+
+function closedTickets({ world }: OpenedChat): string[] {
+  return world.desk.accepted
+    .filter(({ method }) => method === 'POST')
+    .map(({ path }) => path.split('/')[2] ?? '');
+}
