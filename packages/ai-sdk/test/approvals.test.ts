@@ -277,41 +277,55 @@ describe('a person who writes something instead of answering', () => {
   });
 });
 
-describe('a tool whose schema makes something else of its input', () => {
-  it('runs again with the input that it had', async () => {
-    const story = await world.startStory();
-    story.refused.add('readMail');
-    const given: unknown[] = [];
-    const tools = {
-      count: withCredential(
-        { resource: mail, scopes: ['read'], effect: 'read' },
-        {
-          inputSchema: z.object({ page: z.string().transform(Number) }),
-          execute: async (input, { principal }) => {
-            await principal.fetch('mails/readMail');
-            given.push(input);
-            return 'counted';
-          },
-        },
-      ),
-    };
-    const outcome = await ask(
-      story.task,
-      createScriptedModel([callTool('count', { page: '7' }, 'N')]),
-      tools,
-    );
-    const paused = stateOf({ outcome, parts: [] });
-    story.refused.clear();
-    await story.agree(paused);
-    const resumed = await resumeTask(
-      story.elsewhere,
-      JSON.parse(JSON.stringify(paused)),
-      generateText,
-    )({ model: createScriptedModel([say('Seven.')]), tools });
-    expect(resumed.status).toBe('completed');
-    expect(given).toEqual([{ page: 7 }]);
+/** Whether the SDK keeps what the model wrote; older ones run no approved call whose schema changes its input. */
+async function keepsWrittenInput(): Promise<boolean> {
+  const inputSchema = z.object({ page: z.string().transform(Number) });
+  const { response } = await generateText({
+    model: createScriptedModel([callTool('count', { page: '7' }, 'N')]),
+    tools: { count: tool({ inputSchema, needsApproval: true, execute: async () => 1 }) },
+    messages: question,
   });
-});
+  return JSON.stringify(response.messages).includes('inputSchemaInput');
+}
+
+describe.runIf(await keepsWrittenInput())(
+  'a tool whose schema makes something else of its input',
+  () => {
+    it('runs again with the input that it had', async () => {
+      const story = await world.startStory();
+      story.refused.add('readMail');
+      const given: unknown[] = [];
+      const tools = {
+        count: withCredential(
+          { resource: mail, scopes: ['read'], effect: 'read' },
+          {
+            inputSchema: z.object({ page: z.string().transform(Number) }),
+            execute: async (input, { principal }) => {
+              await principal.fetch('mails/readMail');
+              given.push(input);
+              return 'counted';
+            },
+          },
+        ),
+      };
+      const outcome = await ask(
+        story.task,
+        createScriptedModel([callTool('count', { page: '7' }, 'N')]),
+        tools,
+      );
+      const paused = stateOf({ outcome, parts: [] });
+      story.refused.clear();
+      await story.agree(paused);
+      const resumed = await resumeTask(
+        story.elsewhere,
+        JSON.parse(JSON.stringify(paused)),
+        generateText,
+      )({ model: createScriptedModel([say('Seven.')]), tools });
+      expect(resumed.status).toBe('completed');
+      expect(given).toEqual([{ page: 7 }]);
+    });
+  },
+);
 
 describe.runIf(hasToolApproval)('toolApproval', () => {
   it.each([
