@@ -82,7 +82,7 @@ export async function openChat(
 export async function pauseMidRun(chat: OpenedChat): Promise<void> {
   await chat.ask(closeAll);
   await chat.page.getByRole('region', { name: 'Connect your support desk' }).waitFor();
-  await chat.page.getByRole('button', { name: 'Demo: end access mid-run' }).click();
+  await chat.page.getByRole('button', { name: 'End access mid-run' }).click();
   await chat.page.getByRole('button', { name: 'Access ends mid-run', exact: true }).waitFor();
   await chat.connect('Connect account');
   await chat.page.getByRole('region', { name: 'Paused: the access has ended' }).waitFor();

@@ -7,7 +7,7 @@ import { type OpenedChat, openChat, pauseMidRun } from './open-chat.ts';
 
 const folder = new URL('../../docs/images/', import.meta.url).pathname;
 const desktop = { viewport: { width: 720, height: 760 }, deviceScaleFactor: 1.5 };
-const phone = { viewport: { width: 375, height: 560 }, deviceScaleFactor: 1.5, hasTouch: true };
+const phone = { viewport: { width: 375, height: 620 }, deviceScaleFactor: 1.5, hasTouch: true };
 
 mkdirSync(folder, { recursive: true });
 await buildNextApp();

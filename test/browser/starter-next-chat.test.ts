@@ -33,10 +33,13 @@ describe('the chat starter in a browser', { timeout }, () => {
     expect(world.desk.requests).toBe(1);
   });
 
-  it('leaves it when the person does not want to connect', async () => {
-    await using chat = await openChat(browser);
+  it('fits a phone, and leaves it when the person does not want to connect', async () => {
+    const viewport = { width: 360, height: 640 };
+    await using chat = await openChat(browser, { viewport, hasTouch: true });
     const { page, world } = chat;
     await chat.ask(closeAll);
+    await page.getByRole('button', { name: 'Not now' }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
 
     await page.getByRole('button', { name: 'Not now' }).click();
 

@@ -12,8 +12,14 @@ export function DemoSwitch() {
   }
 
   return (
-    <button type="button" className="demo" aria-pressed={isArmed} onClick={() => void arm()}>
-      {isArmed ? 'Access ends mid-run' : 'Demo: end access mid-run'}
+    <button
+      type="button"
+      className="demo"
+      title="A demo: the issuer ends the app's access in the middle of the next run"
+      aria-pressed={isArmed}
+      onClick={() => void arm()}
+    >
+      {isArmed ? 'Access ends mid-run' : 'End access mid-run'}
     </button>
   );
 }
