@@ -16,7 +16,7 @@ import { startBenchTask } from './task.ts';
 /** A pushed revocation stops every process within a second. */
 const barMs = 1000;
 const processCount = 4;
-const rounds = 100;
+const rounds = 60;
 const warmUpRounds = 5;
 const issuer = 'https://idp.example';
 const audience = 'https://agents.example/events';

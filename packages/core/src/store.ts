@@ -98,6 +98,9 @@ export interface Store {
   /** The newest entry of `stream`, or `undefined` for an empty one. */
   last(stream: string): Promise<StreamEntry | undefined>;
 
+  /** `watch` costs work all the time, since the driver looks for changes: it is used only while somebody waits. */
+  readonly watchesByPolling?: true;
+
   /**
    * Calls `wake` soon after something in `target` may have changed, in this process or another. A hint, never
    * the truth: it may fire for nothing, and it may be late or lost, so callers also poll.

@@ -60,6 +60,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
 
     last: (stream) => connection.read((statements) => statements.last(stream)),
 
+    watchesByPolling: true,
+
     watch(target, wake) {
       connection.assertOpen();
       const watcher = watchers.add(target, wake);
