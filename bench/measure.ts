@@ -98,3 +98,8 @@ export function quantile(values: readonly number[], share: number): number {
   if (value === undefined) throw new RangeError('values: expected one or more; got none');
   return value;
 }
+
+/** The machine's monotonic clock, ms, which all its processes share. */
+export function monotonicNowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

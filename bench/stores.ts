@@ -68,3 +68,10 @@ function stopped(server: { readonly url: string; stop(): Promise<void> }): Store
 function nothingToStop(place: string): StorePlace {
   return { place, [Symbol.asyncDispose]: async () => undefined };
 }
+
+/** Opens the store of this name, in a process that was told it. @throws {TypeError} when there is none. */
+export function openStore(name: string, place: string): Store {
+  const found = Object.entries(stores).find(([known]) => known === name)?.[1];
+  if (found === undefined) throw new TypeError(`there is no store ${name}`);
+  return found.open(place);
+}

@@ -3,6 +3,7 @@ import {
   alwaysActive,
   createOutlive,
   memoryStore,
+  type Outlive,
   type Requirement,
   type Store,
   type Task,
@@ -12,6 +13,7 @@ import { benchKeys } from './keys.ts';
 
 /** A task as an app has it, with a grant that was imported. */
 export interface BenchTask extends AsyncDisposable {
+  readonly outlive: Outlive;
   readonly task: Task;
   readonly read: Requirement;
   readonly write: Requirement;
@@ -75,6 +77,7 @@ export async function startBenchTask(options: BenchTaskOptions = {}): Promise<Be
     expectedDurationMs: hourSeconds * 1000,
   });
   return {
+    outlive,
     task,
     read,
     write,

@@ -1,15 +1,13 @@
 // A process that wants the next token of a grant that others share. Arguments: store, place, issuer, and its tokens (JSON) to import them.
 import type { Store } from '@outlive/core';
 import { answerAsks } from '../asked-child.ts';
-import { stores } from '../stores.ts';
+import { monotonicNowMs } from '../measure.ts';
+import { openStore } from '../stores.ts';
 import { startBenchTask } from '../task.ts';
 import type { NextToken, WakeAsk } from './messages.ts';
 
 const [name = '', place = '', issuer = '', tokens] = process.argv.slice(2);
-const opened = Object.entries(stores)
-  .find(([known]) => known === name)?.[1]
-  .open(place);
-if (opened === undefined) throw new TypeError(`there is no store ${name}`);
+const opened = openStore(name, place);
 
 let storedAtMs: number | undefined;
 const { task, read } = await startBenchTask({
@@ -21,7 +19,11 @@ const { task, read } = await startBenchTask({
 answerAsks(async ({ rejectedGeneration }: WakeAsk): Promise<NextToken> => {
   storedAtMs = undefined;
   const { generation } = await task.getAccessToken(read, { rejectedGeneration });
-  return { generation, tookAtMs: nowMs(), ...(storedAtMs === undefined ? {} : { storedAtMs }) };
+  return {
+    generation,
+    tookAtMs: monotonicNowMs(),
+    ...(storedAtMs === undefined ? {} : { storedAtMs }),
+  };
 });
 
 /** The same store, which notes when a new pair was acknowledged to this process. */
@@ -30,13 +32,9 @@ function noticing(store: Store): Store {
     ...store,
     async compareAndSwap(key, expectedVersion, value, index) {
       const swapped = await store.compareAndSwap(key, expectedVersion, value, index);
-      if (swapped && index.kind === 'grant' && index.status === 'idle') storedAtMs = nowMs();
+      if (swapped && index.kind === 'grant' && index.status === 'idle')
+        storedAtMs = monotonicNowMs();
       return swapped;
     },
   };
-}
-
-/** The machine's monotonic clock, which all its processes share. */
-function nowMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }

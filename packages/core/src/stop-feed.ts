@@ -136,7 +136,7 @@ export class StopFeed {
 
   #keepListening(): void {
     if (this.#cancelTimer !== undefined || this.#closed) return;
-    this.#watch ??= this.#store.watch?.({ streams: [stream] }, () => this.#hint());
+    this.#watch ??= this.#watchStore();
     const again = (): void => {
       this.#cancelTimer = undefined;
       this.#poll().then(
@@ -146,6 +146,17 @@ export class StopFeed {
       );
     };
     this.#cancelTimer = this.#clock.schedule(again, this.#times.pollMs);
+  }
+
+  /** Where the store tells of writes at no cost: one that would have to look for them is polled seldom enough. */
+  #watchStore(): Disposable | undefined {
+    if (this.#store.watchesByPolling) return undefined;
+    try {
+      return this.#store.watch?.({ streams: [stream] }, () => this.#hint());
+    } catch {
+      // A store that cannot be watched now, because it is being closed for example, is still polled.
+      return undefined;
+    }
   }
 
   /** The store says that there may be news. It only makes this process hear sooner: it polls all the same. */

@@ -102,6 +102,9 @@ export interface Store {
   /** The newest entry of `stream`, or `undefined` for an empty one. */
   last(stream: string): Promise<StreamEntry | undefined>;
 
+  /** `watch` costs work all the time, since the driver looks for changes: it is used only while somebody waits. */
+  readonly watchesByPolling?: true;
+
   /**
    * Removes the record at `key` for good, a tombstone too, only if its version is `version`: the key is then as if it
    * had never been written. Answers whether it did.

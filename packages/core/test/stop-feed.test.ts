@@ -39,6 +39,40 @@ describe('the stop feed', () => {
     expect(heard).toEqual([{ kind: 'task', id: 't1' }]);
   });
 
+  it('brings a notice at once where the store tells of writes, also one that comes while it is reading', async () => {
+    const { clock, store, here, there, heard } = setUp();
+    await there.ensureFresh();
+    await here.publish({ kind: 'task', id: 't1' });
+    await clock.advance(0);
+    expect(heard.map(({ id }) => id)).toEqual(['t1']);
+    let publishing = true;
+    store.intercept(async (call, proceed) => {
+      const answer = await proceed();
+      if (call.operation === 'read' && publishing) {
+        publishing = false;
+        await here.publish({ kind: 'task', id: 't3' });
+      }
+      return answer;
+    });
+    await here.publish({ kind: 'task', id: 't2' });
+    await clock.advance(0);
+    await clock.advance(0);
+    expect(heard.map(({ id }) => id)).toEqual(['t1', 't2', 't3']);
+  });
+
+  it('does not watch a store that would have to look for writes', async () => {
+    const { clock, inner, here, heard } = setUp();
+    const polled = new StopFeed({ ...inner, watchesByPolling: true }, clock, times, (notice) =>
+      heard.push(notice),
+    );
+    await polled.ensureFresh();
+    await here.publish({ kind: 'task', id: 't1' });
+    await clock.advance(times.pollMs - 1);
+    expect(heard).toEqual([]);
+    await clock.advance(1);
+    expect(heard).toHaveLength(1);
+  });
+
   it('goes on listening, in the order of the notices, each once', async () => {
     const { clock, here, there, heard } = setUp();
     await there.ensureFresh();

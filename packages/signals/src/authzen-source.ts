@@ -1,9 +1,15 @@
-import { checkOptions, type GateSource, type Principal, type UserState } from '@outlive/core';
-import * as z from 'zod';
-import { requestJson } from './json-request.ts';
-import { secureUrlSchema } from './receiver-options.ts';
+import type { GateSource, Principal } from '@outlive/core';
+import { type Credentials, requestJson } from './json-request.ts';
+import { credentialsSchema, secureUrlSchema } from './receiver-options.ts';
 import { SignalError } from './signal-error.ts';
-import { deniedStateSchema, type SourceOptions, sourceFields } from './source-options.ts';
+import {
+  checkSource,
+  createSource,
+  type DeniedState,
+  deniedStateSchema,
+  functionSchema,
+  type SourceOptions,
+} from './source-options.ts';
 
 /** An AuthZEN evaluation request (Authorization API 1.0 section 6). */
 export interface EvaluationRequest {
@@ -18,11 +24,12 @@ export interface AuthzenSourceOptions extends SourceOptions {
   /** Access evaluation endpoint of the decision point: `https://pdp.example/access/v1/evaluation`. */
   readonly endpoint: string;
   /** The `Authorization` header it wants; a function is asked before each request. */
-  readonly authorization?: string | (() => string | Promise<string>);
+  readonly authorization?: Credentials;
   /** The question about a principal: may an agent act for them? */
   readonly evaluation: (principal: Principal) => EvaluationRequest | Promise<EvaluationRequest>;
   /** What a decision of `false` means. Default `paused`. */
-  readonly whenDenied?: Exclude<UserState, 'active' | 'unknown'>;
+  readonly whenDenied?: DeniedState;
+  readonly fetch?: typeof globalThis.fetch;
 }
 
 /**
@@ -32,43 +39,35 @@ export interface AuthzenSourceOptions extends SourceOptions {
  * @throws {ConfigurationError} naming every wrong option.
  */
 export function authzenSource(options: AuthzenSourceOptions): GateSource {
-  const schema = z.strictObject({
-    ...sourceFields,
+  const fields = {
     endpoint: secureUrlSchema,
-    evaluation: z.custom((value) => typeof value === 'function', 'expected a function'),
+    authorization: credentialsSchema.optional(),
+    evaluation: functionSchema,
     whenDenied: deniedStateSchema.optional(),
-  });
-  checkOptions(schema, options, 'authzenSource');
-  const { name = 'authzen', endpoint, evaluation, whenDenied = 'paused', appliesTo } = options;
+    fetch: functionSchema.optional(),
+  };
+  checkSource(fields, options, 'authzenSource');
+  const { endpoint, authorization, evaluation, whenDenied = 'paused' } = options;
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
 
-  return {
-    name,
-    ...(appliesTo === undefined ? {} : { appliesTo }),
-    async check(principal, { signal }) {
-      const { authorization } = options;
-      const credentials =
-        typeof authorization === 'function' ? await authorization() : authorization;
-      const { status, body } = await requestJson({
-        url: endpoint,
-        fetch,
-        method: 'POST',
-        signal,
-        body: await evaluation(principal),
-        headers: {
-          'x-request-id': crypto.randomUUID(),
-          ...(credentials === undefined ? {} : { authorization: credentials }),
-        },
+  return createSource(options, 'authzen', async (principal, { signal }) => {
+    const { status, body } = await requestJson({
+      url: endpoint,
+      fetch,
+      method: 'POST',
+      signal,
+      authorization,
+      headers: { 'x-request-id': crypto.randomUUID() },
+      body: await evaluation(principal),
+    });
+    if (status !== 200)
+      throw new SignalError('refused', {
+        problem: `the decision point answered with ${status}`,
+        status,
       });
-      if (status !== 200)
-        throw new SignalError('refused', {
-          problem: `the decision point answered with ${status}`,
-          status,
-        });
-      const { decision } = Object(body) as { readonly decision?: unknown };
-      if (typeof decision !== 'boolean')
-        throw new SignalError('malformed', { problem: 'the answer holds no decision' });
-      return decision ? 'active' : whenDenied;
-    },
-  };
+    const { decision } = Object(body) as { readonly decision?: unknown };
+    if (typeof decision !== 'boolean')
+      throw new SignalError('malformed', { problem: 'the answer holds no decision' });
+    return decision ? 'active' : whenDenied;
+  });
 }

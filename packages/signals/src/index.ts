@@ -37,7 +37,8 @@ export { introspectionSource } from './introspection-source.ts';
 export type { IntrospectionSourceOptions } from './introspection-source.ts';
 export { authzenSource } from './authzen-source.ts';
 export type { AuthzenSourceOptions, EvaluationRequest } from './authzen-source.ts';
-export type { SourceOptions } from './source-options.ts';
+export type { DeniedState, SourceOptions } from './source-options.ts';
+export type { Credentials } from './json-request.ts';
 
 export { SetError } from './set-error.ts';
 export type { SetErrorCode } from './set-error.ts';

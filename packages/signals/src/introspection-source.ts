@@ -1,14 +1,20 @@
-import { checkOptions, type GateSource, type UserState } from '@outlive/core';
+import type { GateSource } from '@outlive/core';
 import * as z from 'zod';
 import { SignalError } from './signal-error.ts';
-import { deniedStateSchema, type SourceOptions, sourceFields } from './source-options.ts';
+import {
+  checkSource,
+  createSource,
+  type DeniedState,
+  deniedStateSchema,
+  type SourceOptions,
+} from './source-options.ts';
 
 /** Options of {@link introspectionSource}. */
-export interface IntrospectionSourceOptions extends Omit<SourceOptions, 'fetch'> {
+export interface IntrospectionSourceOptions extends SourceOptions {
   /** Name of the provider, as in `createOutlive`, whose issuer is asked. */
   readonly provider: string;
   /** What a principal is whose grant the issuer does not honour any more. Default `revoked`. */
-  readonly whenInactive?: Exclude<UserState, 'active' | 'unknown'>;
+  readonly whenInactive?: DeniedState;
 }
 
 /**
@@ -20,23 +26,13 @@ export interface IntrospectionSourceOptions extends Omit<SourceOptions, 'fetch'>
  * @throws {ConfigurationError} naming every wrong option.
  */
 export function introspectionSource(options: IntrospectionSourceOptions): GateSource {
-  const { name: nameField, appliesTo: appliesToField } = sourceFields;
-  const schema = z.strictObject({
-    name: nameField,
-    appliesTo: appliesToField,
-    provider: z.string().min(1),
-    whenInactive: deniedStateSchema.optional(),
+  const fields = { provider: z.string().min(1), whenInactive: deniedStateSchema.optional() };
+  checkSource(fields, options, 'introspectionSource');
+  const { provider, whenInactive = 'revoked' } = options;
+  return createSource(options, 'introspection', async (_principal, { introspect }) => {
+    const activity = await introspect(provider);
+    if (activity === 'unknown')
+      throw new SignalError('unreachable', { problem: 'the issuer could not be asked' });
+    return activity === 'inactive' ? whenInactive : 'active';
   });
-  checkOptions(schema, options, 'introspectionSource');
-  const { name = 'introspection', provider, whenInactive = 'revoked', appliesTo } = options;
-  return {
-    name,
-    ...(appliesTo === undefined ? {} : { appliesTo }),
-    async check(_principal, { introspect }) {
-      const activity = await introspect(provider);
-      if (activity === 'unknown')
-        throw new SignalError('unreachable', { problem: 'the issuer could not be asked' });
-      return activity === 'inactive' ? whenInactive : 'active';
-    },
-  };
 }

@@ -1,11 +1,15 @@
 import { readLimited } from './limited-body.ts';
 import { SignalError } from './signal-error.ts';
 
+/** An `Authorization` header, or what makes one before each request. */
+export type Credentials = string | (() => string | Promise<string>);
+
 /** A request whose answer is JSON. */
 export interface JsonRequest {
   readonly url: string | URL;
   readonly fetch: typeof globalThis.fetch;
   readonly method?: string;
+  readonly authorization?: Credentials | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
@@ -29,7 +33,9 @@ const requestTimeoutMs = 30_000;
  * @throws {SignalError} `unreachable` without an answer, `malformed` when a 2xx body is too large or no JSON.
  */
 export async function requestJson(request: JsonRequest): Promise<JsonAnswer> {
-  const { url, fetch, method = 'GET', headers, body, limitBytes = answerLimitBytes } = request;
+  const { url, fetch, method = 'GET', body, limitBytes = answerLimitBytes } = request;
+  const { authorization } = request;
+  const credentials = typeof authorization === 'function' ? await authorization() : authorization;
   const timeout = AbortSignal.timeout(requestTimeoutMs);
   let response: Response;
   try {
@@ -40,7 +46,8 @@ export async function requestJson(request: JsonRequest): Promise<JsonAnswer> {
       headers: {
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
+        ...(credentials === undefined ? {} : { authorization: credentials }),
+        ...request.headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

@@ -1,8 +1,8 @@
 import { sleep, systemClock } from '@outlive/core';
 import * as z from 'zod';
 import { createIntake, type SecurityEventOptions } from './event-intake.ts';
-import { requestJson } from './json-request.ts';
-import { checkReceiver, secureUrlSchema } from './receiver-options.ts';
+import { type Credentials, requestJson } from './json-request.ts';
+import { checkReceiver, credentialsSchema, secureUrlSchema } from './receiver-options.ts';
 import { SetError } from './set-error.ts';
 import { SignalError } from './signal-error.ts';
 
@@ -11,7 +11,7 @@ export interface PollReceiverOptions extends SecurityEventOptions {
   /** Where the transmitter hands out tokens: the stream's `delivery.endpoint_url`. */
   readonly endpoint: string;
   /** The `Authorization` header that the transmitter wants; a function is asked before each request. */
-  readonly authorization: string | (() => string | Promise<string>);
+  readonly authorization: Credentials;
   /** Tokens that one request asks for at most. Default 100. */
   readonly maxEvents?: number;
 }
@@ -59,10 +59,7 @@ const longestRetryMs = 60_000;
 export function createPollReceiver(options: PollReceiverOptions): PollReceiver {
   const fields = {
     endpoint: secureUrlSchema,
-    authorization: z.union([
-      z.string().min(1),
-      z.custom((value) => typeof value === 'function', 'expected a text or a function'),
-    ]),
+    authorization: credentialsSchema,
     maxEvents: z.number().int().positive().optional(),
     onStreamEvent: z.custom((value) => typeof value === 'function').optional(),
   };
@@ -76,12 +73,11 @@ export function createPollReceiver(options: PollReceiverOptions): PollReceiver {
     wanted: { readonly maxEvents: number; readonly returnImmediately: boolean },
     signal: AbortSignal | undefined,
   ): Promise<z.infer<typeof answerSchema>> {
-    const credentials = typeof authorization === 'string' ? authorization : await authorization();
     const { status, body } = await requestJson({
       url: endpoint,
       fetch,
       method: 'POST',
-      headers: { authorization: credentials },
+      authorization,
       body: { ...wanted, ...done },
       limitBytes: answerLimitBytes,
       signal,

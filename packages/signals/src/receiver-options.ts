@@ -52,8 +52,13 @@ const secureUrl = text.refine((value) => {
   return url !== null && isProtectedTransport(url);
 }, 'expected an https URL, or an http URL on loopback');
 
-/** The fields of {@link ReceiverOptions}, for schemas of single receivers. */
-export const receiverFields = {
+/** An `Authorization` header, or a function that makes one. */
+export const credentialsSchema: z.ZodType = z.union(
+  [text, fn],
+  'expected an Authorization header, or a function that makes one',
+);
+
+const receiverFields = {
   outlive: z.custom(
     (value) => typeof (value as Partial<Outlive> | undefined)?.directory?.receive === 'function',
     'expected the runtime that createOutlive made',

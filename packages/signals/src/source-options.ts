@@ -1,4 +1,10 @@
-import type { Principal, UserState } from '@outlive/core';
+import {
+  checkOptions,
+  type Gate,
+  type GateSource,
+  type Principal,
+  type UserState,
+} from '@outlive/core';
 import * as z from 'zod';
 
 /** What every gate source is told. */
@@ -7,22 +13,32 @@ export interface SourceOptions {
   readonly name?: string;
   /** Which principals it knows about. Default all. */
   readonly appliesTo?: (principal: Principal) => boolean;
-  readonly fetch?: typeof globalThis.fetch;
 }
 
-const fn = z.custom((value) => typeof value === 'function', 'expected a function');
-
-/** The fields of {@link SourceOptions}, and credentials, for schemas of single sources. */
-export const sourceFields = {
-  name: z.string().min(1).optional(),
-  appliesTo: fn.optional(),
-  fetch: fn.optional(),
-  authorization: z.union([z.string().min(1), fn]).optional(),
-} as const;
-
 /** A state that denies. */
-export const deniedStateSchema: z.ZodType<Exclude<UserState, 'active' | 'unknown'>> = z.enum([
-  'paused',
-  'revoked',
-  'step_up',
-]);
+export type DeniedState = Exclude<UserState, 'active' | 'unknown'>;
+
+/** A state that denies, as options say it. */
+export const deniedStateSchema: z.ZodType<DeniedState> = z.enum(['paused', 'revoked', 'step_up']);
+
+/** A function, as options say it. */
+export const functionSchema: z.ZodType = z.custom(
+  (value) => typeof value === 'function',
+  'expected a function',
+);
+
+/** @throws {ConfigurationError} naming every wrong option by its path. */
+export function checkSource(
+  fields: Readonly<Record<string, z.ZodType>>,
+  options: SourceOptions,
+  what: string,
+): void {
+  const common = { name: z.string().min(1).optional(), appliesTo: functionSchema.optional() };
+  checkOptions(z.strictObject({ ...common, ...fields }), options, what);
+}
+
+/** A source that asks with `check`, named and limited as its options say. */
+export function createSource(options: SourceOptions, kind: string, check: Gate): GateSource {
+  const { name = kind, appliesTo } = options;
+  return { name, check, ...(appliesTo === undefined ? {} : { appliesTo }) };
+}

@@ -1,7 +1,7 @@
 import { checkOptions } from '@outlive/core';
 import * as z from 'zod';
-import { requestJson } from './json-request.ts';
-import { secureUrlSchema } from './receiver-options.ts';
+import { type Credentials, requestJson } from './json-request.ts';
+import { credentialsSchema, secureUrlSchema } from './receiver-options.ts';
 import { SignalError } from './signal-error.ts';
 import { fetchTransmitterMetadata, type TransmitterMetadata } from './transmitter-metadata.ts';
 
@@ -57,7 +57,7 @@ export interface StreamClientOptions {
   /** Issuer identifier of the transmitter. */
   readonly issuer: string;
   /** The `Authorization` header that its management API wants; a function is asked before each request. */
-  readonly authorization: string | (() => string | Promise<string>);
+  readonly authorization: Credentials;
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -82,7 +82,7 @@ type Endpoint = keyof TransmitterMetadata & `${string}_endpoint`;
 export function createStreamClient(options: StreamClientOptions): StreamClient {
   const schema = z.strictObject({
     issuer: secureUrlSchema,
-    authorization: z.union([z.string().min(1), z.custom((value) => typeof value === 'function')]),
+    authorization: credentialsSchema,
     fetch: z.custom((value) => typeof value === 'function').optional(),
   });
   checkOptions(schema, options, 'createStreamClient');
@@ -110,12 +110,11 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
       throw new SignalError('malformed', { problem: `the transmitter has no ${endpoint}` });
     const url = new URL(base);
     if (query !== undefined) url.searchParams.set('stream_id', query);
-    const credentials = typeof authorization === 'string' ? authorization : await authorization();
     const answer = await requestJson({
       url,
       fetch,
       method,
-      headers: { authorization: credentials },
+      authorization,
       ...(body === undefined ? {} : { body }),
     });
     if (answer.status >= 200 && answer.status < 300) return answer.body;

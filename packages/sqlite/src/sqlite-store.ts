@@ -71,6 +71,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     trim: (stream, fromSequence) =>
       connection.write((statements) => statements.trim(stream, fromSequence)),
 
+    watchesByPolling: true,
+
     watch(target, wake) {
       connection.assertOpen();
       const watcher = watchers.add(target, wake);
