@@ -15,6 +15,15 @@ export interface SlotSpec {
   readonly resource?: string;
 }
 
+/** The key of the slot of one delegation. */
+export function taskSlotKey(delegationId: string): string {
+  return `delegation|${delegationId}`;
+}
+
+function isTaskSlot(key: string): boolean {
+  return key.startsWith(taskSlotKey(''));
+}
+
 /** An access token and when to stop using it. */
 export interface AccessTokenSlot {
   readonly accessToken: Secret;
@@ -188,6 +197,7 @@ export function dead(
   return {
     ...record,
     slots: {},
+    superseded: supersededTokens(record, at),
     state: { status: 'dead', death, error, at, ...(attempt === undefined ? {} : { attempt }) },
   };
 }
@@ -250,6 +260,14 @@ function supersededBy(
       : { superseded: [...superseded, ...replaced].filter(({ expiresAt }) => expiresAt > now) }),
     ...(strays.length === 0 ? {} : { strays: strays.filter(({ until }) => until > now) }),
   };
+}
+
+/** What tasks may still have in hand when a grant has died or was replaced: each token of theirs that has not expired. */
+export function supersededTokens(record: GrantRecord, now: number): readonly SupersededToken[] {
+  const held = Object.entries(record.slots)
+    .filter(([key]) => isTaskSlot(key))
+    .map(([key, slot]) => supersededToken(key, slot));
+  return [...(record.superseded ?? []), ...held].filter(({ expiresAt }) => expiresAt > now);
 }
 
 /** What is kept of a token that nothing is handed out of any more. */

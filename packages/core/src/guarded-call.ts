@@ -182,7 +182,8 @@ export class GuardedCall {
 }
 
 function callToken({ accessToken, generation, proofKey }: AccessTokenSlot): CallToken {
-  return { value: accessToken, generation, ...(proofKey === undefined ? {} : { proofKey }) };
+  const value = accessToken;
+  return proofKey === undefined ? { value, generation } : { value, generation, proofKey };
 }
 
 function createHandle(

@@ -162,6 +162,30 @@ describe('the end of a task', () => {
     expect(world.issuer.counters.revocations).toBe(2);
   });
 
+  it.each([
+    ['was replaced', true],
+    ['has died', false],
+  ])('revokes the token of a grant that %s meanwhile', async (_what, replaced) => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+    if (replaced) await world.grant(process, { replace: true });
+    else {
+      using _no = world.issuer.fault(() => ({
+        fault: 'status',
+        status: 400,
+        body: { error: 'invalid_grant' },
+      }));
+      const again = task.getAccessToken(reading, { rejectedGeneration: own.generation });
+      await expect(again).rejects.toMatchObject({ code: 'reauthorization_required' });
+    }
+
+    expect(await task.complete()).toMatchObject({ delegations: [{ status: 'revoked' }] });
+
+    expect(await factsOf(world, own)).toBeUndefined();
+  });
+
   it('tells of a token whose response was lost', async () => {
     const { world } = await setUp();
     await using _ = world;
