@@ -1,15 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DelegationStrategyName } from '../src/index.ts';
-import { factsOf, recovered, revocationsFail } from './exchanging.ts';
-import {
-  createLatch,
-  createWorld,
-  never,
-  type ProcessOptions,
-  reading,
-  untilDueMs,
-  writing,
-} from './world.ts';
+import { factsOf, heldRequests, recovered, revocationsFail } from './exchanging.ts';
+import { createWorld, never, type ProcessOptions, reading, untilDueMs, writing } from './world.ts';
 
 const ends = { token: 'token', grant: 'grant' } as const;
 
@@ -231,14 +223,12 @@ describe('the end of a task', () => {
     const { world, process } = await setUp();
     await using _ = world;
     const task = await world.task(process, { requirements: [reading] });
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const token = task.getAccessToken(reading).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
 
     expect((await task.complete()).delegations).toMatchObject([{ status: 'revoking' }]);
-    answered.open();
+    held.release();
     expect(await token).toMatchObject({ code: 'task_ended' });
     world.clock.skip(2001);
     expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 1 });
@@ -257,17 +247,15 @@ describe('a task that ended while its call waited for the refresh of another', (
     await using _ = world;
     const first = await world.task(process, { requirements: [reading] });
     const second = await world.task(process, { requirements: [reading] });
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const one = first.getAccessToken(reading);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
     const other = second.getAccessToken(reading).catch((error: unknown) => error);
     const reads = process.store.calls.length;
     await vi.waitFor(() => expect(process.store.calls.length).toBeGreaterThan(reads));
 
     const end = await second.complete();
-    answered.open();
+    held.release();
 
     expect(await one).toMatchObject({ generation: 1 });
     expect(await other).toMatchObject({ code: 'task_ended' });
