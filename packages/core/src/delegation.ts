@@ -1,4 +1,5 @@
-import { type GrantRecord, type SlotSpec, taskSlotKey } from './grant-record.ts';
+import type { GrantRecord, SlotSpec } from './grant-record.ts';
+import { taskSlotKey } from './outstanding-tokens.ts';
 import type { Principal } from './principal.ts';
 import { recordKey } from './record-key.ts';
 import type { RecordIndex } from './store.ts';

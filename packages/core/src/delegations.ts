@@ -8,7 +8,7 @@ import {
   withoutRetry,
 } from './delegation-store.ts';
 import { AuthError } from './errors.ts';
-import { withStray } from './grant-record.ts';
+import { withStray } from './outstanding-tokens.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';

@@ -5,8 +5,8 @@ import {
   expectedTokenType,
   type GrantRecord,
   type SlotTiming,
-  supersededTokens,
 } from './grant-record.ts';
+import { supersededTokens } from './outstanding-tokens.ts';
 import type { Principal } from './principal.ts';
 import { Secret } from './secret.ts';
 import { checked, principalSchema } from './validation.ts';
