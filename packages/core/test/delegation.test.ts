@@ -1,7 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DelegationStrategyName } from '../src/index.ts';
 import { factsOf, heldRequests, recovered, revocationsFail } from './exchanging.ts';
-import { createWorld, never, type ProcessOptions, reading, untilDueMs, writing } from './world.ts';
+import {
+  alice,
+  createWorld,
+  never,
+  type ProcessOptions,
+  reading,
+  untilDueMs,
+  writing,
+} from './world.ts';
 
 const ends = { token: 'token', grant: 'grant' } as const;
 
@@ -261,6 +269,30 @@ describe('a task that ended while its call waited for the refresh of another', (
     expect(await other).toMatchObject({ code: 'task_ended' });
     expect(end.delegations).toMatchObject([{ status: 'revoked' }]);
     expect(world.presented(grantId)).toEqual([1, 0]);
+  });
+});
+
+describe('a principal who is revoked', () => {
+  it('takes along the narrower tokens of their tasks, and not the grant', async () => {
+    const { world, process, grantId } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+
+    await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
+
+    await vi.waitFor(async () => expect(await factsOf(world, own)).toBeUndefined());
+    expect(world.issuer.grant(grantId).alive).toBe(true);
+  });
+
+  it('leaves what others may work with, too, to lapse', async () => {
+    const { world, process } = await setUp('token', 'shared');
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    await task.getAccessToken(reading);
+    await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
+    await process.outlive.maintain();
+    expect(world.issuer.counters.revocations).toBe(0);
   });
 });
 

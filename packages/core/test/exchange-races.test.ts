@@ -44,8 +44,10 @@ describe('a task that another process ends while a token is minted for it', () =
     await exchange.task.getAccessToken(reading).catch(() => undefined);
     await same?.complete();
 
-    await vi.waitFor(async () => expect(await livingTokens(exchange)).toBe(0));
-    expect(await delegationsOf(world)).toMatchObject([{ status: 'revoked' }]);
+    await vi.waitFor(async () => {
+      expect(await delegationsOf(world)).toMatchObject([{ status: 'revoked' }]);
+      expect(await livingTokens(exchange)).toBe(0);
+    });
   });
 });
 
