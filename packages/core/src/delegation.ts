@@ -1,4 +1,5 @@
 import type { GrantRecord, SlotSpec } from './grant-record.ts';
+import { taskSlotKey } from './outstanding-tokens.ts';
 import type { Principal } from './principal.ts';
 import { recordKey } from './record-key.ts';
 import type { RecordIndex } from './store.ts';
@@ -90,7 +91,7 @@ export function delegatedSlot(
   const { id, scopes, indicator } = delegation;
   const shared = sharedSlot(indicator);
   if (strategy === 'shared') return shared;
-  return { ...shared, key: `delegation|${id}`, scopes: scopes.toSorted() };
+  return { ...shared, key: taskSlotKey(id), scopes: scopes.toSorted() };
 }
 
 /** The grant's own token, for a resource where the provider takes indicators. */

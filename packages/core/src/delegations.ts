@@ -1,9 +1,4 @@
-import {
-  type DelegationRecord,
-  delegationKey,
-  type ExchangedDelegation,
-  isExchanged,
-} from './delegation.ts';
+import { type DelegationRecord, type ExchangedDelegation, isExchanged } from './delegation.ts';
 import { revokeDelegated } from './delegation-revocation.ts';
 import {
   aboutDelegation,
@@ -13,7 +8,7 @@ import {
   withoutRetry,
 } from './delegation-store.ts';
 import { AuthError } from './errors.ts';
-import { withStray } from './grant-record.ts';
+import { withStray } from './outstanding-tokens.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';
@@ -74,7 +69,6 @@ export async function endDelegation(
       ...result,
     };
     await swapDelegation(runtime, version + 1, after);
-    runtime.grants.forget(delegationKey(delegationId));
     tasks.audit(task, {
       type: result.status === 'revoking' ? 'delegation-revocation-failed' : 'delegation-revoked',
       ...aboutDelegation(delegation),

@@ -7,6 +7,7 @@ import {
   isExchanged,
   sharedSlot,
 } from './delegation.ts';
+import { aboutDelegation } from './delegation-store.ts';
 import { AuthError } from './errors.ts';
 import type { SlotSpec } from './grant-record.ts';
 import { takeInOrphan } from './orphaned-token.ts';
@@ -75,13 +76,14 @@ async function exchangeContext(
     return cell.current.value;
   };
   const { actor } = provider;
+  const started = await task();
   const exchange = new TokenExchange({
     issuer: grantedBy.issuer,
     grant,
     subjectSlot,
     target: isAsserted ? { ...resource.target, audience: provider.issuerUrl } : resource.target,
     redeemer: isAsserted ? provider.issuer : undefined,
-    actor: actor && (async () => actor({ agent: (await task()).agent, taskId })),
+    actor: actor && (() => actor({ agent: started.agent, taskId })),
     async parameters() {
       if (lifetimeParameter === undefined) return parameters;
       const leftMs = deadlineOf(await task()) - clock.now();
@@ -103,13 +105,8 @@ async function exchangeContext(
     orphaned: (attempt, tokens, issuedAt) =>
       takeInOrphan(runtime, tasks, { delegationId: id, attempt: attempt.id, tokens, issuedAt }),
     audit(event) {
-      const { resource: name, provider: by } = delegation;
-      const about = { delegationId: id, grant: grantName, provider: by, resource: name, scopes };
-      // The record of a delegation is as much its task's as the task's own.
-      task().then(
-        (record) => tasks.audit(record, { ...event, ...about, type: exchangeEvent(event.type) }),
-        () => undefined,
-      );
+      const about = { ...aboutDelegation(delegation), grant: grantName };
+      tasks.audit(started, { ...event, ...about, type: exchangeEvent(event.type) });
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   type GrantRecord,
   type SlotTiming,
 } from './grant-record.ts';
+import { supersededTokens } from './outstanding-tokens.ts';
 import type { Principal } from './principal.ts';
 import { Secret } from './secret.ts';
 import { checked, principalSchema } from './validation.ts';
@@ -120,6 +121,10 @@ export function importedGrant(
       : { refreshToken: new Secret(tokens.refresh_token) }),
     ...bound,
     generation,
+    // A task that was given a token of the earlier grant still ends it.
+    ...(before === undefined
+      ? {}
+      : { superseded: supersededTokens(before, first.timing.now), strays: before.strays ?? [] }),
     slots: { [first.slotKey]: accessTokenSlot(tokenSet, generation, undefined, first.timing) },
     grantedAt: first.timing.now,
     state: { status: 'idle' },

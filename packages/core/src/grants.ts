@@ -160,9 +160,10 @@ export class Grants {
     return source;
   }
 
-  /** @internal There will be no more tokens of this record. */
+  /** @internal There will be no more tokens of this record. What is still asked for is waited for by `close`. */
   forget(key: string): void {
-    this.#sources.delete(key);
+    const source = this.#sources.get(key);
+    void source?.idle().then(() => this.#sources.delete(key));
   }
 
   /** @internal What the rotation of one grant works with. */

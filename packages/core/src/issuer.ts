@@ -106,6 +106,16 @@ export interface ExchangeRequest {
   readonly beforeSend: () => void;
 }
 
+/** An assertion that is presented as a grant (RFC 7523 section 2.1). */
+export interface AssertionRequest {
+  readonly assertion: Secret;
+  readonly scopes: readonly string[];
+  /** As in {@link RefreshRequest}. */
+  readonly proofKey?: Secret | undefined;
+  /** As in {@link RefreshRequest}. */
+  readonly beforeSend: () => void;
+}
+
 /** An authorization server as the runtime uses it. Methods never throw for what the server or the network does. */
 export interface Issuer {
   /** Presents the refresh token once. Never retries, and no caller can abort it. */
@@ -119,12 +129,7 @@ export interface Issuer {
   /** Exchanges a token for a narrower one (RFC 8693). Uses nothing up, whatever comes of it. */
   exchange(request: ExchangeRequest): Promise<TokenOutcome>;
   /** Presents an assertion as a grant (RFC 7523 section 2.1). Uses up nothing but the assertion. */
-  redeemAssertion(request: {
-    readonly assertion: Secret;
-    readonly scopes: readonly string[];
-    readonly proofKey?: Secret | undefined;
-    readonly beforeSend: () => void;
-  }): Promise<TokenOutcome>;
+  redeemAssertion(request: AssertionRequest): Promise<TokenOutcome>;
   /** Introspects a refresh token (RFC 7662): whether it is untouched. Has no side effect at the issuer. */
   probe(refreshToken: Secret): Promise<'active' | 'inactive' | 'unknown'>;
   /** RFC 7009. `revoked` also for a token the issuer no longer knows; `unsupported` when it revokes no such token. */

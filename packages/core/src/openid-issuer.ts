@@ -2,6 +2,7 @@ import * as oidc from 'openid-client';
 import { buildAuthorizationUrl, readCallback } from './authorization-code.ts';
 import { pollOutcome, pollParameters, startDecoupled } from './decoupled-authorization.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
+import { assertionForm, exchangeForm, type TokenForm, withoutDoubt } from './exchange-request.ts';
 import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import {
   createMetadataSource,
@@ -24,23 +25,14 @@ import { isLoopback } from './protected-transport.ts';
 import { Secret } from './secret.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
-import { accessTokenType } from './token-types.ts';
 
 export type { OpenidIssuerOptions } from './openid-issuer-options.ts';
 
-const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
-
-const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-
 /** A token request in the making. */
-interface TokenRequest {
-  readonly grantType: string;
-  readonly parameters: Readonly<Record<string, string>>;
+interface TokenRequest extends TokenForm {
   /** Binds what is issued to this key. */
   readonly proofKey: Secret | undefined;
   readonly hooks?: RequestHooks;
-  /** Whether a good pair is kept when its response fails validation. */
-  readonly salvage: boolean;
   /** Refuses an ID token by what it must hold. Absent accepts any that openid-client finds valid. */
   readonly refuseIdToken?: (claims: oidc.IDToken | undefined) => string | undefined;
 }
@@ -160,44 +152,22 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
     },
 
-    async exchange({
-      subject,
-      actor,
-      requestedType = accessTokenType,
-      scopes,
-      target,
-      parameters,
-      proofKey,
-      beforeSend,
-    }) {
+    async exchange(request) {
+      const { proofKey, beforeSend } = request;
       const outcome = await requestTokens({
+        ...exchangeForm(request),
         proofKey,
-        grantType: tokenExchangeGrant,
-        parameters: {
-          ...parameters,
-          subject_token: subject.token.reveal(),
-          subject_token_type: subject.type,
-          ...(actor === undefined
-            ? {}
-            : { actor_token: actor.token.reveal(), actor_token_type: actor.type }),
-          requested_token_type: requestedType,
-          scope: scopes.join(' '),
-          ...target,
-        },
         hooks: { beforeSend },
-        // A response that fails validation is asked for again: nothing was used up.
-        salvage: false,
       });
       return withoutDoubt(outcome);
     },
 
-    async redeemAssertion({ assertion, scopes, proofKey, beforeSend }) {
+    async redeemAssertion(request) {
+      const { proofKey, beforeSend } = request;
       const outcome = await requestTokens({
+        ...assertionForm(request),
         proofKey,
-        grantType: jwtBearerGrant,
-        parameters: { assertion: assertion.reveal(), scope: scopes.join(' ') },
         hooks: { beforeSend },
-        salvage: false,
       });
       return withoutDoubt(outcome);
     },
@@ -291,14 +261,6 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
 
 function boundTo(proofKey: Secret | undefined, tokens: TokenSet | undefined): TokenSet | undefined {
   return tokens === undefined || proofKey === undefined ? tokens : { ...tokens, proofKey };
-}
-
-/** What leaves a doubt about a refresh token leaves none about an exchange: the issuer has answered no. */
-function withoutDoubt(outcome: TokenOutcome): TokenOutcome {
-  const { outcome: what } = outcome;
-  if (what !== 'rejected' && (what !== 'unknown' || outcome.kind !== 'bad_request')) return outcome;
-  const kind = outcome.kind === 'step_up_required' ? 'step_up_required' : 'issuer_refused';
-  return { outcome: 'refused', kind, error: outcome.error, cause: outcome.cause };
 }
 
 function narrowing(

@@ -1,8 +1,8 @@
 import { type DelegationRecord, isExchanged } from './delegation.ts';
 import { readDelegation, swapDelegation } from './delegation-store.ts';
 import { endDelegation } from './delegations.ts';
-import { supersededToken, withoutStray } from './grant-record.ts';
 import type { TokenSet } from './issuer.ts';
+import { supersededToken, withoutStray } from './outstanding-tokens.ts';
 import type { Runtime } from './runtime.ts';
 import type { Tasks } from './tasks.ts';
 

@@ -1,12 +1,7 @@
 import { vanished } from './grant-death.ts';
-import {
-  dead,
-  type GrantRecord,
-  type RefreshAttempt,
-  recovering,
-  withStray,
-} from './grant-record.ts';
+import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
 import { eraseFromJournal, findInJournal } from './journaling.ts';
+import { withStray } from './outstanding-tokens.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import { allow, present, withholdUnlessAllowed } from './rotation.ts';

@@ -8,11 +8,10 @@ import {
   expectedTokenType,
   type GrantRecord,
   settled,
-  withoutStray,
-  withStray,
 } from './grant-record.ts';
 import type { TokenOutcome } from './issuer.ts';
 import { eraseFromJournal } from './journaling.ts';
+import { withoutStray, withStray } from './outstanding-tokens.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
 

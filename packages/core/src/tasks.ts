@@ -1,5 +1,6 @@
 import { taskStream } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
+import { delegationKey } from './delegation.ts';
 import { type DelegationEnd, endDelegations } from './delegations.ts';
 import { AuthError } from './errors.ts';
 import type { Pause } from './pause-record.ts';
@@ -245,6 +246,12 @@ export class Tasks {
     }
   }
 
+  #forget({ id, authorities }: TaskRecord): void {
+    this.#cells.delete(id);
+    for (const { delegationId } of authorities)
+      this.#runtime.grants.forget(delegationKey(delegationId));
+  }
+
   /** `heard` is how much had been heard when the reading began: what was heard since may be about this task. */
   #know(current: Versioned<TaskRecord>, heard: number): TaskCell {
     const { clock, policy } = this.#runtime;
@@ -258,7 +265,7 @@ export class Tasks {
       known.deadlineAt = deadlineOf(current.value);
     }
     // An ended task cannot change: nothing has to be heard about it any more.
-    if (hasEnded(current.value.status)) this.#cells.delete(id);
+    if (hasEnded(current.value.status)) this.#forget(current.value);
     else this.#cells.set(id, known);
     return known;
   }

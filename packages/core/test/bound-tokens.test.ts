@@ -101,6 +101,30 @@ describe('tokens that are bound to a key', () => {
   });
 });
 
+it('a store gets neither tokens nor keys in the clear', async () => {
+  const world = await createWorld({ process: { provider: { dpop: true, ...exchanging } } });
+  await using _ = world;
+  const keys = {
+    current: 'k',
+    ring: { k: crypto.getRandomValues(new Uint8Array(32)) },
+    hash: crypto.getRandomValues(new Uint8Array(32)),
+  };
+  const process = world.start({ resources: { api: apiOf(world) }, keys });
+  await world.grant(process, { issuedAt: world.clock.now() - 3_600_000 });
+  const task = await world.task(process, { requirements: [reading] });
+  expect((await callOf(task).principal.fetch('items')).status).toBe(200);
+  const { proofKey } = await task.getAccessToken(reading);
+  const { d } = JSON.parse(proofKey?.reveal() ?? '{}') as { d: string };
+
+  const stored: string[] = [];
+  for (const kind of ['grant', 'delegation'] as const)
+    for await (const { key } of world.store.list({ kind }))
+      stored.push((await world.store.get(key))?.value ?? '');
+  expect(stored).toHaveLength(2);
+  for (const secret of [d, ...world.issuer.issuedTokens().map(({ value }) => value)])
+    expect(stored.join()).not.toContain(secret);
+});
+
 describe('a nonce', () => {
   it('that the issuer wants costs one more request, once, and the refresh token is presented once', async () => {
     const { world, task, grantId } = await boundWorld();

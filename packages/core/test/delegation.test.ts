@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DelegationStrategyName } from '../src/index.ts';
-import { factsOf, recovered, revocationsFail } from './exchanging.ts';
+import { factsOf, heldRequests, recovered, revocationsFail } from './exchanging.ts';
 import {
-  createLatch,
+  alice,
   createWorld,
   never,
   type ProcessOptions,
@@ -162,6 +162,30 @@ describe('the end of a task', () => {
     expect(world.issuer.counters.revocations).toBe(2);
   });
 
+  it.each([
+    ['was replaced', true],
+    ['has died', false],
+  ])('revokes the token of a grant that %s meanwhile', async (_what, replaced) => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+    if (replaced) await world.grant(process, { replace: true });
+    else {
+      using _no = world.issuer.fault(() => ({
+        fault: 'status',
+        status: 400,
+        body: { error: 'invalid_grant' },
+      }));
+      const again = task.getAccessToken(reading, { rejectedGeneration: own.generation });
+      await expect(again).rejects.toMatchObject({ code: 'reauthorization_required' });
+    }
+
+    expect(await task.complete()).toMatchObject({ delegations: [{ status: 'revoked' }] });
+
+    expect(await factsOf(world, own)).toBeUndefined();
+  });
+
   it('tells of a token whose response was lost', async () => {
     const { world } = await setUp();
     await using _ = world;
@@ -207,14 +231,12 @@ describe('the end of a task', () => {
     const { world, process } = await setUp();
     await using _ = world;
     const task = await world.task(process, { requirements: [reading] });
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const token = task.getAccessToken(reading).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
 
     expect((await task.complete()).delegations).toMatchObject([{ status: 'revoking' }]);
-    answered.open();
+    held.release();
     expect(await token).toMatchObject({ code: 'task_ended' });
     world.clock.skip(2001);
     expect(await process.outlive.maintain()).toMatchObject({ delegationsEnded: 1 });
@@ -233,22 +255,44 @@ describe('a task that ended while its call waited for the refresh of another', (
     await using _ = world;
     const first = await world.task(process, { requirements: [reading] });
     const second = await world.task(process, { requirements: [reading] });
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const one = first.getAccessToken(reading);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
     const other = second.getAccessToken(reading).catch((error: unknown) => error);
     const reads = process.store.calls.length;
     await vi.waitFor(() => expect(process.store.calls.length).toBeGreaterThan(reads));
 
     const end = await second.complete();
-    answered.open();
+    held.release();
 
     expect(await one).toMatchObject({ generation: 1 });
     expect(await other).toMatchObject({ code: 'task_ended' });
     expect(end.delegations).toMatchObject([{ status: 'revoked' }]);
     expect(world.presented(grantId)).toEqual([1, 0]);
+  });
+});
+
+describe('a principal who is revoked', () => {
+  it('takes along the narrower tokens of their tasks, and not the grant', async () => {
+    const { world, process, grantId } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const own = await task.getAccessToken(reading);
+
+    await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
+
+    await vi.waitFor(async () => expect(await factsOf(world, own)).toBeUndefined());
+    expect(world.issuer.grant(grantId).alive).toBe(true);
+  });
+
+  it('leaves what others may work with, too, to lapse', async () => {
+    const { world, process } = await setUp('token', 'shared');
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    await task.getAccessToken(reading);
+    await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
+    await process.outlive.maintain();
+    expect(world.issuer.counters.revocations).toBe(0);
   });
 });
 

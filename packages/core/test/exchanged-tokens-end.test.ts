@@ -6,18 +6,11 @@ import {
   exchanging,
   exchangingWorld,
   factsOf,
+  heldRequests,
   recovered,
   revocationsFail,
 } from './exchanging.ts';
-import {
-  alice,
-  createLatch,
-  lifetimeMs,
-  never,
-  type Process,
-  reading,
-  untilDueMs,
-} from './world.ts';
+import { alice, lifetimeMs, never, type Process, reading, untilDueMs } from './world.ts';
 
 const hourMs = 3_600_000;
 
@@ -186,16 +179,14 @@ describe('a token that nobody has', () => {
   it('is revoked by who gets it, when its task has ended meanwhile', async () => {
     const { world, task } = await exchangingWorld();
     await using _ = world;
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const token = task.getAccessToken(reading).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
 
     const end = await task.complete();
     expect(end.delegations).toMatchObject([{ status: 'lapsing' }]);
     expect(end.authorityEndsAt).toBeGreaterThan(world.clock.now() + lifetimeMs);
-    answered.open();
+    held.release();
     expect(await token).toMatchObject({ code: 'task_ended' });
 
     expect(world.issuer.counters).toMatchObject({ exchanged: 1, revocations: 1 });
@@ -207,13 +198,9 @@ describe('a token that nobody has', () => {
   it('stays on the books when its minter was killed: by whoever recovers the exchange', async () => {
     const { world, process, task } = await exchangingWorld();
     await using _ = world;
-    const answered = createLatch();
-    using _held = world.issuer.fault(({ number }) =>
-      number === 1 ? answered.opened.then(() => undefined) : undefined,
-    );
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world, 'first');
     task.getAccessToken(reading).catch(() => undefined);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
     process.kill();
     const other = world.start({
       resources: { api: apiOf(world) },

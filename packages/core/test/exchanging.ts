@@ -4,7 +4,14 @@ import type { DelegationRecord } from '../src/delegation.ts';
 import type { AccessTokenSlot, ProviderConfiguration, Task } from '../src/index.ts';
 import { createRecords } from '../src/records.ts';
 import { createSealer } from '../src/sealing.ts';
-import { createWorld, type Process, type ProcessOptions, reading, type World } from './world.ts';
+import {
+  createLatch,
+  createWorld,
+  type Process,
+  type ProcessOptions,
+  reading,
+  type World,
+} from './world.ts';
 
 /** How the provider of an exchanging app is configured, unless a test says otherwise. */
 export const exchanging: Partial<ProviderConfiguration> = {
@@ -52,6 +59,31 @@ export function apiOf(world: World) {
 /** What the API learns of a token. */
 export function factsOf(world: World, token: AccessTokenSlot) {
   return world.issuer.accessToken(token.accessToken.reveal());
+}
+
+/** Requests to the token endpoint that wait until they are let go on. */
+export interface HeldRequests extends Disposable {
+  /** Resolves when one has come. */
+  readonly arrived: Promise<void>;
+  release(): void;
+}
+
+/** Holds back what comes to the token endpoint: only the first request, or all. */
+export function heldRequests(world: World, which: 'first' | 'all' = 'all'): HeldRequests {
+  const { opened, open } = createLatch();
+  const arrived = createLatch();
+  const plan = world.issuer.fault(({ number }) => {
+    arrived.open();
+    return which === 'first' && number > 1 ? undefined : opened.then(() => undefined);
+  });
+  return {
+    arrived: arrived.opened,
+    release: open,
+    [Symbol.dispose]() {
+      open();
+      plan[Symbol.dispose]();
+    },
+  };
 }
 
 /** Lets time pass until somebody has recovered what `waiting` waits for. Its process must be patient. */

@@ -44,7 +44,7 @@ describe('the stop feed', () => {
     await there.ensureFresh();
     await here.publish({ kind: 'task', id: 't1' });
     await clock.advance(0);
-    expect(heard.map(({ id }) => id)).toEqual(['t1']);
+    expect(heard).toEqual([{ kind: 'task', id: 't1' }]);
     let publishing = true;
     store.intercept(async (call, proceed) => {
       const answer = await proceed();
@@ -57,14 +57,15 @@ describe('the stop feed', () => {
     await here.publish({ kind: 'task', id: 't2' });
     await clock.advance(0);
     await clock.advance(0);
-    expect(heard.map(({ id }) => id)).toEqual(['t1', 't2', 't3']);
+    expect(heard).toEqual(['t1', 't2', 't3'].map((id) => ({ kind: 'task', id })));
   });
 
   it('does not watch a store that would have to look for writes', async () => {
     const { clock, inner, here, heard } = setUp();
-    const polled = new StopFeed({ ...inner, watchesByPolling: true }, clock, times, (notice) =>
-      heard.push(notice),
-    );
+    const polled = new StopFeed({ ...inner, watchesByPolling: true }, clock, times, {
+      heard: (notice) => heard.push(notice),
+      missed: () => heard.push('missed'),
+    });
     await polled.ensureFresh();
     await here.publish({ kind: 'task', id: 't1' });
     await clock.advance(times.pollMs - 1);

@@ -1,15 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Secret } from '../src/index.ts';
-import { apiOf, exchangingWorld, factsOf } from './exchanging.ts';
-import {
-  alice,
-  createLatch,
-  lifetimeMs,
-  reading,
-  untilDueMs,
-  untilUnusableMs,
-  writing,
-} from './world.ts';
+import { type Gate, Secret } from '../src/index.ts';
+import { apiOf, exchangingWorld, factsOf, heldRequests } from './exchanging.ts';
+import { alice, lifetimeMs, reading, untilDueMs, untilUnusableMs, writing } from './world.ts';
 
 const isExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
@@ -147,6 +139,22 @@ describe('what is asked for', () => {
   });
 });
 
+it('the gate is asked before and after each exchange', async () => {
+  const moments: string[] = [];
+  const gate: Gate = (_principal, { moment }) => {
+    moments.push(moment);
+    return 'active';
+  };
+  const { world, task } = await exchangingWorld({ process: { gate } });
+  await using _ = world;
+  const asked = () => moments.splice(0).filter((one) => one === 'claim' || one === 'response');
+  await task.getAccessToken(reading);
+  expect(asked()).toEqual(['claim', 'response']);
+  await task.getAccessToken(reading, { rejectedGeneration: 1 });
+  expect(asked()).toEqual(['claim', 'response']);
+  expect(world.issuer.counters).toMatchObject({ exchanges: 2, refreshRequests: 0 });
+});
+
 describe('a token that becomes due', () => {
   it('is exchanged again in the background, and its callers wait for nothing', async () => {
     const { world, task } = await exchangingWorld();
@@ -183,13 +191,11 @@ describe('a token that becomes due', () => {
   it('is kept back when the person is stopped while it is asked for', async () => {
     const { world, task } = await exchangingWorld();
     await using _ = world;
-    const answered = createLatch();
-    using _held = world.issuer.fault(() => answered.opened.then(() => undefined));
-    using _release = { [Symbol.dispose]: answered.open };
+    using held = heldRequests(world);
     const token = task.getAccessToken(reading).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(world.issuer.counters.tokenRequests).toBe(1));
+    await held.arrived;
     world.turn('paused');
-    answered.open();
+    held.release();
     expect(await token).toMatchObject({ code: 'user_state' });
     expect(world.issuer.counters.exchanged).toBe(1);
   });
