@@ -21,6 +21,8 @@ export interface ExplainedAuthority {
 
 /** One call in somebody's name, from its first entry to its last. */
 export interface ExplainedCall {
+  /** The agent loop it belongs to: within one, tool call ids are unique. */
+  readonly runId?: string;
   readonly toolCallId: string;
   readonly toolName?: string;
   readonly resource?: string;
@@ -148,12 +150,14 @@ function isArrival({ type }: AuditEntry): boolean {
 function callsOf(own: readonly AuditEntry[]): ExplainedCall[] {
   const calls = new Map<string, ExplainedCall>();
   for (const entry of own) {
-    const { toolCallId, type, at } = entry;
+    const { runId, toolCallId, type, at } = entry;
     if (toolCallId === undefined || !type.startsWith('tool-call-')) continue;
-    const known = calls.get(toolCallId);
+    const place = `${runId ?? ''} ${toolCallId}`;
+    const known = calls.get(place);
     const begins = type === 'tool-call-started';
     const { toolName, resource, effect, scopes, code } = entry;
-    calls.set(toolCallId, {
+    calls.set(place, {
+      ...(runId === undefined ? {} : { runId }),
       toolCallId,
       ...(toolName === undefined ? {} : { toolName }),
       ...(resource === undefined ? {} : { resource }),
