@@ -22,7 +22,7 @@ export interface AgentParts {
 
 /** The runtime of one process: all processes of a test configure the same one. */
 export function createAgentRuntime(
-  setup: Pick<AgentSetup, 'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy'>,
+  setup: Pick<AgentSetup, 'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy' | 'delegation'>,
   parts: AgentParts,
 ): Outlive {
   return createOutlive({
@@ -35,10 +35,16 @@ export function createAgentRuntime(
         clientId: 'agent',
         clientSecret: 'agent-secret',
         profile: { ...setup.profile },
+        ...(setup.delegation === undefined ? {} : { delegation: setup.delegation }),
       },
     },
     resources: {
-      api: { provider: 'issuer', baseUrl: setup.apiUrl, scopes: ['read', 'write'] },
+      api: {
+        provider: 'issuer',
+        baseUrl: setup.apiUrl,
+        indicator: `${setup.issuerUrl}/api`,
+        scopes: ['read', 'write'],
+      },
     },
     policy: {
       ...setup.policy,

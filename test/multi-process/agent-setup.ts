@@ -1,4 +1,9 @@
-import type { IssuerProfile, KeysConfiguration, PolicyConfiguration } from '@outlive/core';
+import type {
+  DelegationStrategyName,
+  IssuerProfile,
+  KeysConfiguration,
+  PolicyConfiguration,
+} from '@outlive/core';
 
 /** Where a process stops until it is told to go on: named moments of one rotation. */
 export type HoldPoint =
@@ -16,6 +21,7 @@ export interface AgentSetup {
   readonly storePath: string;
   readonly keys: KeysConfiguration;
   readonly profile?: Partial<IssuerProfile>;
+  readonly delegation?: DelegationStrategyName;
   readonly policy?: Omit<PolicyConfiguration, 'authorize' | 'escalate'>;
   /** How long the store waits for the lock of another writer, ms. */
   readonly busyTimeoutMs?: number;

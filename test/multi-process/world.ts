@@ -27,7 +27,7 @@ export interface World {
   readonly payments: readonly string[];
   /** Called when a payment has been made, before it is answered. */
   onPayment: () => Promise<void>;
-  startTask(): Promise<Task>;
+  startTask(expectedDurationMs?: number): Promise<Task>;
   startAgents(count: number, setup?: Partial<AgentSetup>): Promise<Agent[]>;
   startAgent(setup?: Partial<AgentSetup>): Promise<Agent>;
   grant(): Promise<GrantSummary | undefined>;
@@ -38,14 +38,14 @@ export interface World {
 }
 
 /** Options of {@link createWorld}. */
-export interface WorldOptions extends Pick<AgentSetup, 'profile' | 'policy'> {
+export interface WorldOptions extends Pick<AgentSetup, 'profile' | 'policy' | 'delegation'> {
   /** Default one minute: nothing expires by itself. */
   readonly accessTokenLifetimeMs?: number;
 }
 
 /** Makes a world with one grant, whose first access token has expired. It ends with the running test. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
-  const { accessTokenLifetimeMs = 60_000, profile, policy } = options;
+  const { accessTokenLifetimeMs = 60_000, profile, policy, delegation } = options;
   const folder = mkdtempSync(join(tmpdir(), 'outlive-processes-'));
   const issuer = await createTestIssuer({ accessTokenLifetimeMs });
   const payments: string[] = [];
@@ -70,6 +70,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     keys: { current: 'first', ring: { first: randomBytes(32) }, hash: randomBytes(32) },
     ...(profile === undefined ? {} : { profile }),
     ...(policy === undefined ? {} : { policy }),
+    ...(delegation === undefined ? {} : { delegation }),
   };
   const store = sqliteStore({ path: setup.storePath });
   const outlive = createAgentRuntime(setup, { store });
@@ -98,12 +99,12 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     grantId,
     payments,
     onPayment: async () => undefined,
-    startTask: () =>
+    startTask: (expectedDurationMs = 3_600_000) =>
       outlive.startTask({
         principal,
         agent: 'tester',
         requirements: [readItems, sendPayment],
-        expectedDurationMs: 3_600_000,
+        expectedDurationMs,
       }),
     startAgent: (changes = {}) => startAgent({ ...setup, ...changes }),
     startAgents: (count, changes = {}) =>

@@ -29,6 +29,21 @@ export function subjectStream(principal: string): string {
   return `subject:${principal}`;
 }
 
+/** The stream of what became of one gate source: when it fell silent, and when it answered again. */
+export function holdStream(source: string): string {
+  return `hold:${source}`;
+}
+
+/** The stream of what one directory said about people who could not be matched. */
+export function signalStream(source: string): string {
+  return `signal:${source}`;
+}
+
+/** The stream of one kill switch. */
+export function switchStream(kind: string, name: string): string {
+  return `switch:${kind}:${name}`;
+}
+
 /** Something that went wrong with the record itself. Nothing of it reaches the code that records. */
 export interface AuditProblem {
   /**
@@ -62,6 +77,8 @@ export interface Audit {
    * @throws {StoreError} `corrupt` at an entry that cannot be read.
    */
   read(stream: string): AsyncIterable<AuditEntry>;
+  /** The last entries that are stored, at most `count`, oldest first; entries that cannot be read are left out. */
+  newest(stream: string, count: number): Promise<AuditEntry[]>;
   /** Checks every entry against the chain, and the chain against `anchor` if one was kept elsewhere. */
   verify(stream: string, anchor?: AuditHead): Promise<ChainVerification>;
   /** The newest entry's place and hash, to be kept outside of the store; `undefined` for an empty stream. */
@@ -206,6 +223,17 @@ export function createAudit(options: AuditOptions): Audit {
           throw new StoreError('corrupt', `Entry ${sequence} of ${stream} is not an audit entry.`);
         yield entry;
       }
+    },
+
+    async newest(stream, count) {
+      const last = await store.last(stream);
+      const entries: AuditEntry[] = [];
+      if (last === undefined) return entries;
+      for await (const { value } of store.read(stream, Math.max(1, last.sequence - count + 1))) {
+        const entry = decodeEntry(value);
+        if (entry !== undefined) entries.push(entry);
+      }
+      return entries;
     },
 
     verify: (stream, anchor) => verifyChain(keyedHash, stream, store.read(stream, 1), anchor),

@@ -1,6 +1,7 @@
 import * as oidc from 'openid-client';
 import { ConfigurationError } from './errors.ts';
 import type { Issuer } from './issuer.ts';
+import { openProofKey } from './proof-key.ts';
 import { isProtectedTransport } from './protected-transport.ts';
 import { safeErrorCode } from './token-endpoint-error.ts';
 
@@ -30,6 +31,7 @@ const ownParameters = new Set([
   'state',
   'nonce',
   'login_hint',
+  'dpop_jkt',
   'code_challenge',
   'code_challenge_method',
 ]);
@@ -57,6 +59,8 @@ export async function buildAuthorizationUrl(
   query.set('state', state);
   if (nonce !== undefined) query.set('nonce', nonce);
   if (loginHint !== undefined) query.set('login_hint', loginHint);
+  if (request.proofKey !== undefined)
+    query.set('dpop_jkt', (await openProofKey(request.proofKey)).thumbprint);
   query.set('code_challenge', challenge);
   query.set('code_challenge_method', 'S256');
   return oidc.buildAuthorizationUrl(configuration, query);

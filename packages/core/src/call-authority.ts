@@ -2,11 +2,12 @@ import type { AuthError, AuthErrorCode, AuthErrorOptions } from './errors.ts';
 import type { Secret } from './secret.ts';
 
 /** An access token to present once. */
-export interface BearerToken {
+export interface CallToken {
   readonly value: Secret;
   /** Number of the token within its slot; tells which token a 401 was about. */
   readonly generation: number;
-  readonly tokenType: 'bearer';
+  /** The key it is bound to: each request has to prove that it is there (RFC 9449). Absent: a bearer token. */
+  readonly proofKey?: Secret;
 }
 
 /** What a resource said when it refused, beyond the code: what it would accept instead. */
@@ -36,14 +37,14 @@ export interface CallAuthority {
    *
    * @throws {AuthError} (as a rejection) when there is no authority; the pause is recorded by then.
    */
-  acquire(): BearerToken | Promise<BearerToken>;
+  acquire(): CallToken | Promise<CallToken>;
 
   /**
    * After a 401 `invalid_token`: a newer token if there is one, else the result of one refresh.
    *
    * @throws {AuthError} (as a rejection) when there is none.
    */
-  renew(failed: BearerToken): Promise<BearerToken>;
+  renew(failed: CallToken): Promise<CallToken>;
 
   /** Records that the resource finally refused, and answers the error to throw (the pause is written before it resolves). */
   refuse(code: AuthErrorCode, options: RefusalOptions): Promise<AuthError>;

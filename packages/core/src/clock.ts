@@ -37,14 +37,17 @@ export const systemClock: Clock = {
 export async function inTime<T>(
   clock: Clock,
   limitMs: number,
-  work: () => Promise<T>,
+  work: () => T | Promise<T>,
   late: () => T,
 ): Promise<T> {
-  const done = new AbortController();
+  let cancel = (): void => undefined;
+  const limit = new Promise<void>((resolve) => {
+    cancel = clock.schedule(resolve, limitMs, true);
+  });
   try {
-    return await Promise.race([work(), sleep(clock, limitMs, done.signal).then(late)]);
+    return await Promise.race([work(), limit.then(late)]);
   } finally {
-    done.abort();
+    cancel();
   }
 }
 

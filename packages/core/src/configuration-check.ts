@@ -30,7 +30,33 @@ const profile = z.strictObject({
   probe: z.boolean().optional(),
   accessTokenAfterRotation: z.enum(['valid', 'revoked']).optional(),
   accessTokenRevocation: z.enum(['token', 'grant']).optional(),
+  exchangedTokenGrant: z.enum(['own', 'subject']).optional(),
+  longestAccessTokenMs: ms.optional(),
   whenInDoubt: z.enum(['presentOnce', 'reauthorize']).optional(),
+});
+
+const exchangeParameters = [
+  'grant_type',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
+  'scope',
+  'resource',
+  'audience',
+];
+const parameterName = text.refine(
+  (value) => !exchangeParameters.includes(value),
+  'expected a parameter of the issuer’s own; this one is set by the runtime',
+);
+
+const exchange = z.strictObject({
+  actor: z
+    .union([z.literal('clientCredentials'), fn], 'expected "clientCredentials" or a function')
+    .optional(),
+  lifetimeParameter: parameterName.optional(),
+  parameters: z.record(parameterName, z.string()).optional(),
 });
 
 const provider = z
@@ -40,7 +66,12 @@ const provider = z
     clientSecret: z.union([text, object('a Secret', 'reveal')]).optional(),
     clientAuthentication: z.enum(['client_secret_basic', 'client_secret_post', 'none']).optional(),
     profile: profile.optional(),
-    delegation: z.enum(['shared', 'narrowedRefresh']).optional(),
+    delegation: z
+      .enum(['shared', 'narrowedRefresh', 'tokenExchange', 'identityAssertion'])
+      .optional(),
+    assertedBy: text.optional(),
+    exchange: exchange.optional(),
+    dpop: z.boolean().optional(),
     resourceIndicators: z.boolean().optional(),
     redirectUri: z.url('expected an absolute URL').optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
@@ -63,6 +94,18 @@ const provider = z
   .refine((value) => !(value.profile?.rotation === 'leeway' && !value.profile.leewayMs), {
     path: ['profile', 'leewayMs'],
     error: 'expected the leeway of the issuer in ms, since rotation is "leeway"',
+  })
+  .refine(
+    (value) => (value.assertedBy !== undefined) === (value.delegation === 'identityAssertion'),
+    {
+      path: ['assertedBy'],
+      error:
+        'expected the name of an identity provider with delegation "identityAssertion", and only then',
+    },
+  )
+  .refine((value) => value.exchange === undefined || value.delegation === 'tokenExchange', {
+    path: ['exchange'],
+    error: 'expected none, since delegation is not "tokenExchange"',
   })
   .refine(
     (value) =>
@@ -90,6 +133,7 @@ const resource = z.strictObject({
     .url('expected an absolute URL')
     .refine((value) => !value.includes('#'), 'expected no fragment (RFC 8707 section 2)')
     .optional(),
+  audience: text.optional(),
 });
 
 const policy = z
@@ -112,6 +156,7 @@ const policy = z
     gateTimeoutMs: ms.optional(),
     gateCacheMs: z.number().nonnegative().max(5000, 'expected at most 5000 ms').optional(),
     revalidateMs: ms.optional(),
+    holdNoticeAfterMs: z.number().nonnegative().optional(),
     unknownToleranceMs: z
       .strictObject({
         read: z.number().nonnegative().optional(),
@@ -140,10 +185,11 @@ const schema = z.strictObject({
     [
       fn,
       z
-        .array(z.strictObject({ name: text, check: fn }))
-        .min(
-          1,
-          'expected at least one source; use alwaysActive to say that nobody is ever stopped',
+        .array(z.strictObject({ name: text, check: fn, appliesTo: fn.optional() }))
+        .min(1, 'expected at least one source; use alwaysActive to say that nobody is ever stopped')
+        .refine(
+          (sources) => new Set(sources.map((source) => source.name)).size === sources.length,
+          'expected a different name for each source',
         ),
     ],
     'expected a function or a list of { name, check }',
@@ -156,6 +202,7 @@ const schema = z.strictObject({
       'expected a name of its own for each notifier',
     )
     .optional(),
+  onHold: fn.optional(),
   audit: z
     .strictObject({
       sinks: z
@@ -204,6 +251,16 @@ export function checkConfiguration(options: OutliveOptions): void {
           code: 'custom',
           path: ['resources', resourceName, 'provider'],
           message: `expected one of ${Object.keys(value.providers).join(', ') || 'no providers'}`,
+        });
+    const withGrants = Object.keys(value.providers).filter(
+      (one) => value.providers[one]?.assertedBy === undefined,
+    );
+    for (const [providerName, { assertedBy }] of Object.entries(value.providers))
+      if (assertedBy !== undefined && !withGrants.includes(assertedBy))
+        context.addIssue({
+          code: 'custom',
+          path: ['providers', providerName, 'assertedBy'],
+          message: `expected a provider that has grants: ${withGrants.join(', ') || 'there is none'}`,
         });
     for (const [providerName, { profile: behaviour, resourceIndicators }] of Object.entries(
       value.providers,

@@ -1,8 +1,10 @@
+import type { ActorTokenSource } from './actor-token.ts';
 import type { AuditProblem } from './audit.ts';
 import type { AuditSink } from './audit-sink.ts';
 import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
+import type { HoldListener } from './holds.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Notifier } from './notifier.ts';
@@ -23,6 +25,12 @@ export interface ProviderConfiguration {
   readonly profile?: Partial<IssuerProfile>;
   /** Default `shared`. */
   readonly delegation?: DelegationStrategyName;
+  /** With `identityAssertion`: the provider that has the users' grants and says who they are. */
+  readonly assertedBy?: string;
+  /** With `tokenExchange`: what this issuer wants besides what RFC 8693 says. */
+  readonly exchange?: TokenExchangeConfiguration;
+  /** Whether tokens are bound to a key, one for each grant (DPoP, RFC 9449). Default false. */
+  readonly dpop?: boolean;
   /** Whether token requests name the resource (RFC 8707). Default false. */
   readonly resourceIndicators?: boolean;
   /** Where the authorization code comes back to; needed for `connect`. */
@@ -31,6 +39,19 @@ export interface ProviderConfiguration {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** For a proxy or a test; the issuer's own requests go through it. */
   readonly fetch?: typeof globalThis.fetch;
+}
+
+/** A token exchange (RFC 8693) as an issuer wants it. */
+export interface TokenExchangeConfiguration {
+  /**
+   * Who acts, for the `act` of the token. Default: the client that asks, without a token of its own.
+   * `clientCredentials` sends a token that the client gets for itself (RFC 6749 section 4.4).
+   */
+  readonly actor?: 'clientCredentials' | ActorTokenSource;
+  /** Name of the parameter, if there is one, that asks for a lifetime in seconds; RFC 8693 has none. It gets the task's time. */
+  readonly lifetimeParameter?: string;
+  /** Further parameters. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 /** Where a resource lives and who guards it. */
@@ -44,6 +65,8 @@ export interface ResourceConfiguration<Scope extends string = string> {
   readonly allowedOrigins?: readonly string[];
   /** Resource indicator (RFC 8707). Default: the base URL, where the provider takes one. */
   readonly indicator?: string;
+  /** The issuer's own name for it (RFC 8693 section 2.1), sent with an exchange instead of the resource indicator. */
+  readonly audience?: string;
 }
 
 /** The app's rules. Times in ms. */
@@ -80,6 +103,8 @@ export interface PolicyConfiguration {
   readonly gateCacheMs?: number;
   /** Default 30 000. */
   readonly revalidateMs?: number;
+  /** After how long without an answer from a gate source `onHold` is called. Default 60 000. */
+  readonly holdNoticeAfterMs?: number;
   /** For how long an unknown state is tolerated after the last positive answer. Default: read 120 000, reversible 30 000, irreversible 0. */
   readonly unknownToleranceMs?: Partial<UnknownTolerance>;
 }
@@ -106,6 +131,8 @@ export interface OutliveOptions<
   readonly policy?: PolicyConfiguration;
   /** Tell people that a task waits for them. Every process that shares the store has the same ones. */
   readonly notifiers?: readonly Notifier[];
+  /** Called once, in one process, when a gate source has been silent for `policy.holdNoticeAfterMs`: tell who runs it. */
+  readonly onHold?: HoldListener;
   readonly audit?: {
     readonly sinks?: readonly AuditSink[];
     /**

@@ -29,6 +29,7 @@ import { AuthError, ConfigurationError } from './errors.ts';
 import { finishConnection } from './finish-connection.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { PauseContext } from './pauses.ts';
+import { drawProofKey } from './proof-key.ts';
 import { randomId } from './random-id.ts';
 import type { Provider } from './runtime.ts';
 import { Secret } from './secret.ts';
@@ -78,11 +79,13 @@ export class Connect {
     const state = randomId();
     const nonce = options.scopes.includes('openid') ? randomId() : undefined;
     const codeVerifier = new Secret(`${randomId()}${randomId()}`);
+    const proofKey = provider.bindsTokens ? await drawProofKey() : undefined;
     const record: CodeConnection = {
       ...about,
       flow: 'code',
       redirectUri,
       codeVerifier,
+      proofKey,
       nonce,
       session: await this.#sessionHash(options.session),
       expiresAt: clock.now() + connectionLifetimeMs,
@@ -96,6 +99,7 @@ export class Connect {
       scopes,
       state,
       codeVerifier,
+      proofKey,
       ...(indicators.length === 0 ? {} : { resources: indicators }),
       ...(nonce === undefined ? {} : { nonce }),
       ...(loginHint === undefined ? {} : { loginHint }),
@@ -143,6 +147,7 @@ export class Connect {
       redirectUri: connection.redirectUri,
       state,
       codeVerifier: connection.codeVerifier,
+      proofKey: connection.proofKey,
       ...(connection.nonce === undefined ? {} : { nonce: connection.nonce }),
     });
     switch (outcome.outcome) {

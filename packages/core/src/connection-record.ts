@@ -25,6 +25,8 @@ export type ConnectionResult =
 /** What every connection in the making holds. */
 interface ConnectionBase {
   readonly reference: GrantReference;
+  /** The key that the code and the tokens are bound to. */
+  readonly proofKey?: Secret | undefined;
   readonly scopes: readonly string[];
   readonly indicators: readonly string[];
   /** The account at the issuer that must come back, as the app knows it. */

@@ -10,6 +10,7 @@ import type { DecoupledRequest, DecoupledStart } from './decoupled-authorization
 import { AuthError, ConfigurationError } from './errors.ts';
 import { finishConnection } from './finish-connection.ts';
 import type { PauseContext } from './pauses.ts';
+import { drawProofKey } from './proof-key.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Provider, Runtime } from './runtime.ts';
@@ -33,10 +34,12 @@ export async function startDecoupledConnection(
   const started = await provider.issuer.startDecoupled(request);
   const connectionId = randomId();
   const now = clock.now();
+  const proofKey = provider.bindsTokens ? await drawProofKey() : undefined;
   const record: DecoupledConnection = {
     ...about,
     flow: request.flow,
     code: started.code,
+    ...(proofKey === undefined ? {} : { proofKey }),
     intervalMs: started.intervalMs,
     nextPollAt: now + started.intervalMs,
     expiresAt: now + started.expiresInMs,
@@ -89,7 +92,7 @@ export async function pollKey(
     if (provider === undefined)
       throw new AuthError('misconfigured', { reason: 'the provider is not configured any more' });
     const issuedAt = Math.floor(now);
-    const outcome = await provider.issuer.pollDecoupled(flow, code);
+    const outcome = await provider.issuer.pollDecoupled(flow, code, connection.proofKey);
     const current = { version: version + 1, value: asking };
     switch (outcome.outcome) {
       case 'pending': {
@@ -110,7 +113,11 @@ export async function pollKey(
       default:
         if (outcome.kind === 'misconfigured')
           throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
-        return { status: 'pending', retryAfterMs: outcome.retryAfterMs ?? intervalMs };
+        return {
+          status: 'pending',
+          retryAfterMs:
+            ('retryAfterMs' in outcome ? outcome.retryAfterMs : undefined) ?? intervalMs,
+        };
     }
   }
 }

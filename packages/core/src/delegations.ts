@@ -1,7 +1,19 @@
-import { type DelegationRecord, delegationIndex } from './delegation.ts';
+import {
+  type DelegationRecord,
+  delegationKey,
+  type ExchangedDelegation,
+  isExchanged,
+} from './delegation.ts';
+import { revokeDelegated } from './delegation-revocation.ts';
+import {
+  aboutDelegation,
+  nextTryAt,
+  readDelegation,
+  swapDelegation,
+  withoutRetry,
+} from './delegation-store.ts';
 import { AuthError } from './errors.ts';
-import { freshness, type GrantRecord } from './grant-record.ts';
-import { recordKey } from './record-key.ts';
+import { withStray } from './grant-record.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';
@@ -16,13 +28,9 @@ export interface DelegationEnd {
   readonly authorityEndsAt?: number;
 }
 
-const firstRetryMs = 2000;
-const longestRetryMs = 300_000;
-
 /** Writes the record of a delegation before anything is minted for it. */
 export async function recordDelegation(runtime: Runtime, record: DelegationRecord): Promise<void> {
-  const { records } = runtime;
-  if (!(await records.swap(delegationKey(record.id), 0, record, delegationIndex(record))))
+  if (!(await swapDelegation(runtime, 0, record)))
     throw new AuthError('store_unavailable', { detail: `delegation ${record.id} exists` });
 }
 
@@ -46,66 +54,49 @@ export async function endDelegation(
   task: TaskRecord,
   delegationId: string,
 ): Promise<DelegationEnd> {
-  const { records, clock } = runtime;
-  const key = delegationKey(delegationId);
-  const found = await records.get<DelegationRecord>(key);
-  if (found === undefined)
-    throw new AuthError('store_unavailable', { detail: `no delegation ${delegationId}` });
-  const { value: delegation } = found;
-  if (delegation.status === 'revoked' || delegation.status === 'lapsing') return ended(delegation);
+  for (;;) {
+    const { version, value: delegation } = await readDelegation(runtime, delegationId);
+    if (delegation.status === 'revoked' || delegation.status === 'lapsing')
+      return ended(delegation);
+    const attempts = delegation.status === 'revoking' ? delegation.attempts + 1 : 1;
+    const dueAt = nextTryAt(runtime, attempts);
+    const revoking = closed(runtime, { ...delegation, status: 'revoking', attempts, dueAt });
+    if (!(await swapDelegation(runtime, version, revoking))) {
+      // Whoever is minting has moved it on: the next swap ends what they wrote. Else somebody is ending it, too.
+      if (delegation.status === 'live') continue;
+      return ended(revoking);
+    }
 
-  const attempts = delegation.attempts + 1;
-  const retryMs = Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
-  const revoking: DelegationRecord = { ...delegation, status: 'revoking', attempts };
-  const claimed = await records.swap(
-    key,
-    found.version,
-    revoking,
-    delegationIndex(revoking, clock.now() + retryMs),
-  );
-  // Somebody else is at it; it goes on from what they write.
-  if (!claimed) return ended(revoking);
-
-  const after = { ...revoking, ...(await revoke(runtime, delegation)) };
-  const dueAt = after.status === 'revoking' ? clock.now() + retryMs : undefined;
-  await records.swap(key, found.version + 1, after, delegationIndex(after, dueAt));
-  tasks.audit(task, {
-    type: after.status === 'revoking' ? 'delegation-revocation-failed' : 'delegation-revoked',
-    delegationId,
-    provider: delegation.provider,
-    resource: delegation.resource,
-    scopes: delegation.scopes,
-    outcome: after.status,
-  });
-  return ended(after);
+    const result = await revokeDelegated(runtime, revoking);
+    const after: DelegationRecord = {
+      ...withoutRetry(revoking),
+      ...(result.status === 'revoking' ? { dueAt } : {}),
+      ...result,
+    };
+    await swapDelegation(runtime, version + 1, after);
+    runtime.grants.forget(delegationKey(delegationId));
+    tasks.audit(task, {
+      type: result.status === 'revoking' ? 'delegation-revocation-failed' : 'delegation-revoked',
+      ...aboutDelegation(delegation),
+      outcome: result.status,
+    });
+    return ended(after);
+  }
 }
 
-/** Only a token of its own is revoked, and only where that ends nothing else. */
-async function revoke(
-  runtime: Runtime,
-  delegation: DelegationRecord,
-): Promise<Pick<DelegationRecord, 'status' | 'authorityEndsAt'>> {
-  const { records, providers, clock } = runtime;
-  const grant = await records.get<GrantRecord>(delegation.grantKey);
-  const slot = grant?.value.slots[delegation.slot.key];
-  // A token that is on its way would outlive this: looked at again when it has come.
-  if (delegation.strategy !== 'shared' && isBeingMinted(grant?.value, delegation.slot.key))
-    return { status: 'revoking' };
-  if (slot === undefined || slot.expiresAt <= clock.now()) return { status: 'revoked' };
-  const lapsing = { status: 'lapsing', authorityEndsAt: slot.expiresAt } as const;
-  const provider = providers.get(delegation.provider);
-  const alone = provider?.profile.accessTokenRevocation === 'token';
-  if (provider === undefined || delegation.strategy === 'shared' || !alone) return lapsing;
-  const result = await provider.issuer.revoke(slot.accessToken, 'access_token');
-  if (result === 'revoked') return { status: 'revoked' };
-  if (freshness(slot, clock.now()) === 'unusable') return lapsing;
-  return { status: 'revoking', authorityEndsAt: slot.expiresAt };
-}
-
-function isBeingMinted(grant: GrantRecord | undefined, slotKey: string): boolean {
-  const state = grant?.state;
-  const claimed = state?.status === 'refreshing' || state?.status === 'recovering';
-  return claimed && state.attempt.slot.key === slotKey;
+/** Nothing is minted for it any more. Who is asking the issuer just now may get a token, and cannot store it. */
+function closed(runtime: Runtime, record: DelegationRecord): DelegationRecord {
+  if (!isExchanged(record)) return record;
+  const { clock, providers } = runtime;
+  const now = clock.now();
+  const { state } = record;
+  const underWay = state.status === 'refreshing' || state.status === 'recovering';
+  const longestMs = providers.get(record.provider)?.profile.longestAccessTokenMs ?? 0;
+  const next: ExchangedDelegation = {
+    ...(underWay ? withStray(record, state.attempt, now + longestMs) : record),
+    state: { status: 'dead', death: 'revoked', error: 'the task has ended', at: now },
+  };
+  return next;
 }
 
 function ended(delegation: DelegationRecord): DelegationEnd {
@@ -116,9 +107,4 @@ function ended(delegation: DelegationRecord): DelegationEnd {
     status: status === 'live' ? 'revoking' : status,
     ...(authorityEndsAt === undefined ? {} : { authorityEndsAt }),
   };
-}
-
-/** @internal */
-export function delegationKey(id: string): string {
-  return recordKey('delegation', undefined, id);
 }

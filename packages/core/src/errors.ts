@@ -4,6 +4,8 @@ export type AuthErrorCode =
   | 'reauthorization_required'
   /** The principal is paused, revoked, must step up, or their state is not known. */
   | 'user_state'
+  /** A kill switch stops the agent, the tenant or the provider. */
+  | 'stopped_by_operator'
   /** The resource wants a stronger or fresher authentication (RFC 9470). */
   | 'step_up_required'
   /** The task was not given the scopes this call needs (RFC 6750 section 3.1). */
@@ -41,6 +43,7 @@ export type Recovery = 'wait' | 'user' | 'approver' | 'operator' | 'none';
 const recoveryOf: Record<AuthErrorCode, Recovery> = {
   reauthorization_required: 'user',
   user_state: 'approver',
+  stopped_by_operator: 'operator',
   step_up_required: 'user',
   insufficient_scope: 'user',
   rejected_after_refresh: 'operator',
@@ -61,6 +64,7 @@ const recoveryOf: Record<AuthErrorCode, Recovery> = {
 const safeText: Record<AuthErrorCode, string> = {
   reauthorization_required: 'The connected account must be authorized again.',
   user_state: 'The person this task acts for is not active.',
+  stopped_by_operator: 'An operator has stopped this kind of action.',
   step_up_required: 'A stronger sign-in is required.',
   insufficient_scope: 'This task was not given permission for this action.',
   rejected_after_refresh: 'The service refused the authorization.',

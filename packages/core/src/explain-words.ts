@@ -5,8 +5,10 @@ import type { AuditEventType } from './audit-event.ts';
 export function areaOf({ type }: AuditEntry): string {
   if (type.startsWith('task-')) return 'task';
   if (type.startsWith('tool-call-')) return 'call';
-  if (type.startsWith('user-')) return 'person';
-  if (type.startsWith('delegation-')) return 'delegation';
+  if (/^(user|signal)-/.test(type)) return 'person';
+  if (type.startsWith('hold-')) return 'source';
+  if (type.startsWith('switch-')) return 'switch';
+  if (/^(delegation-|exchange-|token-exchanged)/.test(type)) return 'delegation';
   if (/^(decision|pause|escalation)-/.test(type)) return 'pause';
   return 'grant';
 }
@@ -52,6 +54,16 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
 
   'user-state-changed': (entry) =>
     `the person is now ${stateWord(entry.outcome ?? entry.reason ?? 'in another state')}${by(entry)}`,
+  'signal-received': (entry) =>
+    `a directory's event${details(entry.outcome)}${because(entry, 'no reason is recorded')}`,
+  'signal-unmatched': (entry) =>
+    `an event about nobody who is known here${details(entry.outcome)}${because(entry)}`,
+  'hold-opened': (entry) => `${entry.outcome ?? 'a source'} does not answer any more`,
+  'hold-ended': (entry) => `${entry.outcome ?? 'a source'} answers again`,
+  'switch-thrown': (entry) =>
+    `${entry.by ?? 'somebody'} stopped ${entry.outcome ?? 'something'}${because(entry)}`,
+  'switch-released': (entry) =>
+    `${entry.by ?? 'somebody'} released ${entry.outcome ?? 'something'}${because(entry)}`,
   'decision-made': (entry) =>
     `${entry.by ?? 'somebody'} decided: ${entry.outcome ?? 'resume'}${details(entry.reason)}`,
   'decision-refused': (entry) =>
@@ -62,9 +74,20 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
   'escalation-failed': (entry) => `could not ask ${entry.outcome ?? 'anybody'}${because(entry)}`,
   'escalation-advanced': (entry) => `now asks ${entry.outcome ?? 'others'}${because(entry)}`,
 
+  'exchange-claimed': (entry) => `claimed the exchange${details(wanted(entry))}`,
+  'exchange-deferred': (entry) => `put off the exchange${because(entry)}`,
+  'exchange-abandoned': (entry) => `gave up the exchange${because(entry)}`,
+  'exchange-in-doubt': (entry) =>
+    `nobody can tell whether the exchange took place${because(entry)}`,
+  'exchange-recovered': (entry) => `made the exchange again${because(entry)}`,
+  'token-exchanged': (entry) =>
+    `exchanged the token of ${grant(entry)} for one of the task${details(wanted(entry))}`,
+
   'delegation-minted': (entry) =>
     `was delegated authority of ${grant(entry)}${details(wanted(entry))}`,
   'delegation-revoked': (entry) => `the delegated authority was revoked${details(wanted(entry))}`,
+  'delegation-withdrawn': (entry) =>
+    `the tokens of the delegation were revoked, since the person was${details(wanted(entry), entry.outcome)}`,
   'delegation-revocation-failed': (entry) =>
     `the delegated authority could not be revoked${details(wanted(entry))}${because(entry)}`,
 };
@@ -72,6 +95,7 @@ const sentences: Record<AuditEventType, (entry: AuditEntry) => string> = {
 const codes: Readonly<Record<string, string>> = {
   reauthorization_required: 'the account must be authorized again',
   user_state: 'the person is not active',
+  stopped_by_operator: 'an operator has stopped this',
   step_up_required: 'a stronger sign-in is required',
   insufficient_scope: 'the task was not given permission for this',
   rejected_after_refresh: 'the resource refuses even a fresh token',

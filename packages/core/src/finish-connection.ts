@@ -6,7 +6,7 @@ import {
 import { type DecisionResult, takeWord } from './decide-pause.ts';
 import { AuthError, type AuthErrorCode } from './errors.ts';
 import type { ImportGrant } from './grant-import.ts';
-import type { GrantRecord } from './grant-record.ts';
+import { expectedTokenType, type GrantRecord } from './grant-record.ts';
 import type { TokenSet } from './issuer.ts';
 import type { Pause } from './pause-record.ts';
 import { openRoles } from './pause-steps.ts';
@@ -36,10 +36,11 @@ export async function finishConnection(
 ): Promise<ConnectionResult> {
   const { runtime, pauses } = context;
   const { grants, records } = runtime;
-  if (tokens.tokenType !== 'bearer')
+  const expectedType = expectedTokenType(connection.proofKey);
+  if (tokens.tokenType !== expectedType)
     throw new AuthError('misconfigured', {
       reason: 'token_type',
-      detail: `expected "bearer"; the issuer sent "${tokens.tokenType}"`,
+      detail: `expected "${expectedType}"; the issuer sent "${tokens.tokenType}"`,
     });
   const { reference, pauseId } = connection;
   const before = await records.get<GrantRecord>(await grants.key(reference));
@@ -67,7 +68,7 @@ export async function finishConnection(
 }
 
 function grantOf(
-  { reference, indicators }: ConnectionRecord,
+  { reference, indicators, proofKey }: ConnectionRecord,
   tokens: TokenSet,
   issuedAt: number,
 ): ImportGrant {
@@ -76,12 +77,14 @@ function grantOf(
     ...reference,
     tokens: {
       access_token: accessToken.reveal(),
+      token_type: tokens.tokenType,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken.reveal() }),
       ...(expiresInMs === undefined ? {} : { expires_in: expiresInMs / 1000 }),
       ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
     },
     ...(indicators.length === 0 ? {} : { resources: indicators }),
     ...(subject === undefined ? {} : { issuerSubject: subject }),
+    ...(proofKey === undefined ? {} : { proofKey: JSON.parse(proofKey.reveal()) }),
     issuedAt,
     replace: true,
   };

@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { accessTokenSlot, type GrantRecord, type SlotTiming } from './grant-record.ts';
+import { ConfigurationError } from './errors.ts';
+import {
+  accessTokenSlot,
+  expectedTokenType,
+  type GrantRecord,
+  type SlotTiming,
+} from './grant-record.ts';
 import type { Principal } from './principal.ts';
 import { Secret } from './secret.ts';
 import { checked, principalSchema } from './validation.ts';
@@ -31,6 +37,8 @@ export interface ImportGrant extends GrantReference {
   readonly resources?: readonly string[];
   /** Epoch ms at which `expires_in` began to count. Default: now. */
   readonly issuedAt?: number;
+  /** The private key that the tokens are bound to (DPoP, RFC 9449), as a JWK; with `token_type` "DPoP". */
+  readonly proofKey?: Readonly<Record<string, unknown>>;
   /** Replaces a grant that is still alive. */
   readonly replace?: boolean;
   /** Subject at the issuer, from an ID token that you verified: a renewal must come back with the same. */
@@ -38,6 +46,10 @@ export interface ImportGrant extends GrantReference {
 }
 
 const text = z.string().min(1);
+const proofKeySchema = z.looseObject(
+  { kty: z.literal('EC'), crv: z.literal('P-256'), x: text, y: text, d: text },
+  'expected a private JWK of an EC key on P-256',
+);
 const importSchema = z.strictObject({
   provider: text,
   principal: principalSchema,
@@ -47,7 +59,7 @@ const importSchema = z.strictObject({
     refresh_token: text.optional(),
     token_type: z
       .string()
-      .regex(/^bearer$/i, 'expected "bearer": other token types are bound to a key')
+      .regex(/^(bearer|dpop)$/i, 'expected "bearer", or "dpop" with a proofKey')
       .optional(),
     expires_in: z.number().nonnegative().optional(),
     scope: z.string().optional(),
@@ -57,11 +69,20 @@ const importSchema = z.strictObject({
   issuedAt: z.number().int().positive().optional(),
   replace: z.boolean().optional(),
   issuerSubject: text.optional(),
+  proofKey: proofKeySchema.optional(),
 });
 
 /** @throws {ConfigurationError} naming every wrong field by its path. */
 export function checkImport(options: ImportGrant): void {
   checked(importSchema, options, 'grants.import');
+  const isBound = options.tokens.token_type?.toLowerCase() === 'dpop';
+  if (isBound !== (options.proofKey !== undefined))
+    throw new ConfigurationError(
+      isBound
+        ? 'grants.import: proofKey: expected the key that tokens of the type "dpop" are bound to; got nothing'
+        : 'grants.import: tokens.token_type: expected "dpop", since there is a proofKey; got another type',
+      [isBound ? 'proofKey' : 'tokens.token_type'],
+    );
 }
 
 /** The record of an imported grant. It goes on counting where an earlier grant of this principal stopped. */
@@ -76,9 +97,13 @@ export function importedGrant(
   const issuerSubject = options.issuerSubject ?? before?.issuerSubject;
   const expiresInMs =
     tokens.expires_in === undefined ? {} : { expiresInMs: tokens.expires_in * 1000 };
+  const proofKey =
+    options.proofKey === undefined ? undefined : new Secret(JSON.stringify(options.proofKey));
+  const bound = proofKey === undefined ? {} : { proofKey };
   const tokenSet = {
     accessToken: new Secret(tokens.access_token),
-    tokenType: 'bearer',
+    tokenType: expectedTokenType(proofKey),
+    ...bound,
     ...expiresInMs,
     ...(scopes === undefined ? {} : { scopes }),
   };
@@ -93,6 +118,7 @@ export function importedGrant(
     ...(tokens.refresh_token === undefined
       ? {}
       : { refreshToken: new Secret(tokens.refresh_token) }),
+    ...bound,
     generation,
     slots: { [first.slotKey]: accessTokenSlot(tokenSet, generation, undefined, first.timing) },
     grantedAt: first.timing.now,

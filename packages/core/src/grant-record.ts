@@ -18,7 +18,10 @@ export interface SlotSpec {
 /** An access token and when to stop using it. */
 export interface AccessTokenSlot {
   readonly accessToken: Secret;
+  /** `bearer`, or `dpop` with a `proofKey`. */
   readonly tokenType: string;
+  /** The key that each request with the token has to prove (RFC 9449), as a private JWK. */
+  readonly proofKey?: Secret;
   /** The generation of the grant that minted it. */
   readonly generation: number;
   readonly scopes?: readonly string[];
@@ -48,6 +51,8 @@ export interface RefreshAttempt {
   readonly fingerprint: string;
   /** Attempts that this one recovers. Their journal entries may hold the pair. */
   readonly previous: readonly string[];
+  /** The attempt that this one recovers, and the process that had claimed it. */
+  readonly lost?: { readonly id: string; readonly owner: string };
   /** Whether recovery has already presented the token once more. */
   readonly presentedAgain: boolean;
   /** Attempts in a row, before this one, that were certainly not processed: what back-off grows with. */
@@ -84,10 +89,30 @@ export type GrantState =
       readonly attempt?: RefreshAttempt;
     };
 
+/** A token that may still work although another one has taken its place. */
+export interface SupersededToken {
+  readonly slot: string;
+  readonly accessToken: Secret;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+}
+
+/** A token that may have been issued, and whose response nobody has. */
+export interface StrayToken {
+  readonly slot: string;
+  /** The attempt that asked for it. */
+  readonly attempt: string;
+  /** Epoch ms until which it may work. */
+  readonly until: number;
+}
+
 /** The authority a principal gave the app at a provider: the rotating pair and its state. */
 export interface GrantRecord {
-  /** `clientCredentials`: a service principal, without a refresh token. */
-  readonly kind: 'rotating' | 'clientCredentials';
+  /**
+   * `clientCredentials`: a service principal, without a refresh token. `exchanged`: the delegation of one task, whose
+   * tokens are exchanged for those of the grant it belongs to.
+   */
+  readonly kind: 'rotating' | 'clientCredentials' | 'exchanged';
   readonly provider: string;
   readonly principal: Principal;
   readonly account: string;
@@ -98,17 +123,32 @@ export interface GrantRecord {
   /** Subject at the issuer (`sub` of the ID token), where one was seen. */
   readonly issuerSubject?: string;
   readonly refreshToken?: Secret;
+  /** The key that the tokens are bound to (RFC 9449), as a private JWK. Drawn once, and stored before its first use. */
+  readonly proofKey?: Secret;
+  /** What an identity assertion is asked for with, where a provider's are wanted: the newest ID token. */
+  readonly idToken?: Secret;
   /** Number of the token pair: 0 as granted, then one more with each rotation. */
   readonly generation: number;
   readonly slots: Readonly<Record<string, AccessTokenSlot>>;
+  /** Of slots that belong to a task: its end has to see to these, too. */
+  readonly superseded?: readonly SupersededToken[];
+  readonly strays?: readonly StrayToken[];
   /** Epoch ms. */
   readonly grantedAt: number;
   readonly state: GrantState;
 }
 
-/** idle → refreshing. */
-export function claimed(record: GrantRecord, attempt: RefreshAttempt): GrantRecord {
-  return { ...record, state: { status: 'refreshing', attempt } };
+/** idle → refreshing. A key for what will be issued is stored with the claim. */
+export function claimed(
+  record: GrantRecord,
+  attempt: RefreshAttempt,
+  proofKey?: Secret,
+): GrantRecord {
+  return {
+    ...record,
+    ...(proofKey === undefined ? {} : { proofKey }),
+    state: { status: 'refreshing', attempt },
+  };
 }
 
 /** refreshing | recovering → recovering, under a new attempt that knows its predecessors. */
@@ -164,19 +204,81 @@ export function settled(
   const generation = record.generation + 1;
   const live = Object.entries(record.slots).filter(([, other]) => other.expiresAt > timing.now);
   const refreshToken = tokens.refreshToken ?? record.refreshToken;
+  // The pair that was found in a journal does not say which key it is bound to.
+  const { proofKey = record.proofKey, idToken } = tokens;
+  const bound = proofKey === undefined ? tokens : { ...tokens, proofKey };
   return {
     ...record,
     ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(idToken === undefined ? {} : { idToken }),
+    ...supersededBy(record, slot, timing.now),
     generation,
     slots: {
       ...Object.fromEntries(live),
-      // The pair is kept whatever its type, but a token that is bound to a key is nothing to hand out.
-      ...(tokens.tokenType === 'bearer'
-        ? { [slot.key]: accessTokenSlot(tokens, generation, slot.scopes, timing) }
+      // The pair is kept whatever its type, but not every token is one to hand out.
+      ...(isPresentable(bound)
+        ? { [slot.key]: accessTokenSlot(bound, generation, slot.scopes, timing) }
         : {}),
     },
     state: { status: 'idle' },
   };
+}
+
+/** Whether requests can be made with a token: one that is bound to the key that there is, or to none where there is none. */
+export function isPresentable({
+  tokenType,
+  proofKey,
+}: Pick<TokenSet, 'tokenType' | 'proofKey'>): boolean {
+  return tokenType === expectedTokenType(proofKey);
+}
+
+/** The type that a token must have. A token that should be bound to a key and is not is a theft waiting to happen. */
+export function expectedTokenType(proofKey: Secret | undefined): 'bearer' | 'dpop' {
+  return proofKey === undefined ? 'bearer' : 'dpop';
+}
+
+/** A task's earlier token goes on working until it expires, and so does one whose response was lost. */
+function supersededBy(
+  record: GrantRecord,
+  slot: SlotSpec,
+  now: number,
+): Pick<GrantRecord, 'superseded' | 'strays'> {
+  const { superseded = [], strays = [] } = record;
+  const earlier = slot.scopes === undefined ? undefined : record.slots[slot.key];
+  const replaced = earlier === undefined ? [] : [supersededToken(slot.key, earlier)];
+  return {
+    ...(superseded.length + replaced.length === 0
+      ? {}
+      : { superseded: [...superseded, ...replaced].filter(({ expiresAt }) => expiresAt > now) }),
+    ...(strays.length === 0 ? {} : { strays: strays.filter(({ until }) => until > now) }),
+  };
+}
+
+/** What is kept of a token that nothing is handed out of any more. */
+export function supersededToken(
+  slot: string,
+  { accessToken, expiresAt }: Pick<AccessTokenSlot, 'accessToken' | 'expiresAt'>,
+): SupersededToken {
+  return { slot, accessToken, expiresAt };
+}
+
+/** Notes that `attempt` may have had a token issued, where it was for a task: it counts as live until `until`. */
+export function withStray<Record extends GrantRecord>(
+  record: Record,
+  attempt: RefreshAttempt,
+  until: number,
+): Record {
+  if (attempt.slot.scopes === undefined) return record;
+  const stray = { slot: attempt.slot.key, attempt: attempt.id, until };
+  // The newest lives longest: after thousands of attempts in an outage the others tell nothing more.
+  return { ...record, strays: [...(record.strays ?? []), stray].slice(-64) };
+}
+
+/** The token of `attempt` has come after all. */
+export function withoutStray<Record extends GrantRecord>(record: Record, attempt: string): Record {
+  const { strays } = record;
+  if (strays === undefined) return record;
+  return { ...record, strays: strays.filter((stray) => stray.attempt !== attempt) };
 }
 
 /** What turns a lifetime into points in time. */
@@ -204,6 +306,7 @@ export function accessTokenSlot(
   return {
     accessToken: tokens.accessToken,
     tokenType: tokens.tokenType,
+    ...(tokens.proofKey === undefined ? {} : { proofKey: tokens.proofKey }),
     generation,
     ...(scopes === undefined ? {} : { scopes }),
     issuedAt: timing.issuedAt,

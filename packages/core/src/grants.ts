@@ -8,10 +8,11 @@ import {
   importedGrant,
 } from './grant-import.ts';
 import type { GrantRecord } from './grant-record.ts';
+import { grantIndex, grantRotation } from './grant-rotation.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
-import type { RotationContext } from './rotation-context.ts';
+import type { Rotation, RotationContext, RotationParts } from './rotation-context.ts';
 import { type Provider, type Runtime, stamped } from './runtime.ts';
 import { TokenSource } from './token-source.ts';
 
@@ -24,18 +25,13 @@ export interface GrantSummary extends GrantReference {
   readonly death?: string;
 }
 
-/** What the rotation of every grant of a provider has in common. */
-type RotationParts = Omit<
-  RotationContext,
-  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'index'
->;
-
 type Arrival = 'grant-imported' | 'grant-connected';
 
 /** The grants of the app: how they come in, and the one source of tokens that each of them has in this process. */
 export class Grants {
   readonly #runtime: () => Runtime;
   readonly #rotation: (provider: Provider) => RotationParts;
+  readonly #partsByProvider = new Map<string, RotationParts>();
   readonly #sources = new Map<string, TokenSource>();
   #closed = false;
 
@@ -85,7 +81,7 @@ export class Grants {
         timing: {
           now,
           issuedAt: options.issuedAt ?? now,
-          defaultLifetimeMs: this.#rotation(provider).times.defaultLifetimeMs,
+          defaultLifetimeMs: this.#parts(provider).times.defaultLifetimeMs,
           jitter: runtime.random(),
         },
       });
@@ -148,41 +144,50 @@ export class Grants {
   /** @internal The one source of tokens of a grant in this process. @throws {AuthError} when there is no such grant. */
   async source(reference: GrantReference): Promise<{ key: string; source: TokenSource }> {
     const key = await this.key(reference);
+    return { key, source: await this.sourceOf(key, () => this.#rotationMaker(key, reference)) };
+  }
+
+  /** @internal The one source of tokens of a record in this process: of a grant, or of a delegation with tokens of its own. */
+  async sourceOf(key: string, rotation: () => Promise<Rotation>): Promise<TokenSource> {
     const known = this.#sources.get(key);
-    if (known !== undefined) return { key, source: known };
-    const source = new TokenSource(await this.rotationOf(key, reference));
+    if (known !== undefined) return known;
+    const source = new TokenSource(await rotation());
     if ((await source.record()) === undefined)
       throw new AuthError('reauthorization_required', { reason: 'no_grant' });
     const raced = this.#sources.get(key);
-    if (raced !== undefined) return { key, source: raced };
+    if (raced !== undefined) return raced;
     this.#sources.set(key, source);
-    return { key, source };
+    return source;
+  }
+
+  /** @internal There will be no more tokens of this record. */
+  forget(key: string): void {
+    this.#sources.delete(key);
   }
 
   /** @internal What the rotation of one grant works with. */
   async rotationOf(key: string, reference: GrantReference): Promise<RotationContext> {
+    return (await this.#rotationMaker(key, reference)).context();
+  }
+
+  async #rotationMaker(key: string, reference: GrantReference): Promise<Rotation> {
     const runtime = this.#runtime();
-    const provider = this.#provider(reference.provider, 'provider');
-    const { principal, account = 'default' } = reference;
-    const subject = await principalId(runtime.keyedHash, principal);
+    const subject = await principalId(runtime.keyedHash, reference.principal);
     const name = await this.auditName(key);
-    return {
-      ...this.#rotation(provider),
-      key,
-      grant: { provider: provider.name, principal, account },
-      unstored: new Set(),
-      index: (record) => grantIndex(record, subject),
-      gate: (moment, options) => {
-        if (options?.afresh) runtime.userStates.distrust(subject);
-        return runtime.userStates.check(principal, subject, moment);
-      },
-      closed: () => this.#closed,
-      audit: (event) =>
-        runtime.audit.record(
-          grantStream(name),
-          stamped(runtime, { ...event, grant: name, provider: provider.name }),
-        ),
-    };
+    const parts = this.#parts(this.#provider(reference.provider, 'provider'));
+    const closed = (): boolean => this.#closed;
+    const context = (): RotationContext =>
+      grantRotation({ runtime, parts, key, subject, name, reference, closed });
+    return { parts, context };
+  }
+
+  #parts(provider: Provider): RotationParts {
+    let parts = this.#partsByProvider.get(provider.name);
+    if (parts === undefined) {
+      parts = this.#rotation(provider);
+      this.#partsByProvider.set(provider.name, parts);
+    }
+    return parts;
   }
 
   /** @internal Resolves when no refresh of this process is under way. */
@@ -268,14 +273,6 @@ export class Grants {
     const known = [...this.#runtime().providers.keys()].join(', ');
     throw new ConfigurationError(`${path}: expected one of ${known}; got "${name}"`, ['provider']);
   }
-}
-
-/** What the store may search a grant by. */
-export function grantIndex(
-  record: GrantRecord,
-  subject: string,
-): { kind: 'grant'; status: string; subject: string } {
-  return { kind: 'grant', status: record.state.status, subject };
 }
 
 function summary(record: GrantRecord): GrantSummary {

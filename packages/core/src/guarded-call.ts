@@ -1,4 +1,4 @@
-import type { BearerToken, CallAuthority, RefusalOptions } from './call-authority.ts';
+import type { CallAuthority, CallToken, RefusalOptions } from './call-authority.ts';
 import { CallEntry, type CallInvocation, type EntryContext } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
 import { AuthError } from './errors.ts';
@@ -77,9 +77,9 @@ export class GuardedCall {
   #port(): CallAuthority {
     const { authority } = this.#context;
     const { requirement } = this.#invocation;
-    const guarded = async (wait: Promise<AccessTokenSlot>): Promise<BearerToken> => {
+    const guarded = async (wait: Promise<AccessTokenSlot>): Promise<CallToken> => {
       try {
-        return bearer(await wait);
+        return callToken(await wait);
       } catch (error) {
         throw await this.#refuse(authErrorOf(error), {});
       }
@@ -90,7 +90,7 @@ export class GuardedCall {
         if (this.#refusing !== undefined)
           return this.#refusing.then((error) => Promise.reject(error));
         const held = authority.peek(requirement);
-        return held === undefined ? guarded(authority.token(requirement)) : bearer(held);
+        return held === undefined ? guarded(authority.token(requirement)) : callToken(held);
       },
       renew: async (failed) => {
         // Refused so far, and not under way until there is another token.
@@ -181,8 +181,8 @@ export class GuardedCall {
   }
 }
 
-function bearer(slot: AccessTokenSlot): BearerToken {
-  return { value: slot.accessToken, generation: slot.generation, tokenType: 'bearer' };
+function callToken({ accessToken, generation, proofKey }: AccessTokenSlot): CallToken {
+  return { value: accessToken, generation, ...(proofKey === undefined ? {} : { proofKey }) };
 }
 
 function createHandle(
@@ -205,6 +205,11 @@ function createHandle(
             const reason = `no resource "${name}" is configured`;
             throw await authority.refuse('insufficient_scope', { reason });
           }
-        : createPrincipalFetch({ resource: resource.location, authority, fetch: runtime.fetch }),
+        : createPrincipalFetch({
+            resource: resource.location,
+            authority,
+            fetch: runtime.fetch,
+            proofs: runtime.proofs,
+          }),
   });
 }

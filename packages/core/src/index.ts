@@ -13,7 +13,9 @@ export type {
   PolicyConfiguration,
   ProviderConfiguration,
   ResourceConfiguration,
+  TokenExchangeConfiguration,
 } from './configuration.ts';
+export type { ActorRequest, ActorToken, ActorTokenSource } from './actor-token.ts';
 
 export type { StartTask } from './start-task.ts';
 export type { ResumeRun, Task } from './task.ts';
@@ -56,8 +58,28 @@ export type { DelegationEnd } from './delegations.ts';
 export type { Journal, JournalEntry } from './journal.ts';
 
 export { alwaysActive } from './user-state.ts';
-export type { Gate, GateMoment, GateSource, UnknownTolerance, UserState } from './user-state.ts';
+export type {
+  Gate,
+  GateContext,
+  GateMoment,
+  GateSource,
+  UnknownTolerance,
+  UserState,
+} from './user-state.ts';
+export type { GrantActivity } from './grant-activity.ts';
+export type { Hold, HoldListener } from './holds.ts';
 export type { UserStateReport } from './subject-state.ts';
+export type { DirectorySubject } from './directory-subject.ts';
+export { eventMemoryMs } from './directory.ts';
+export type { Directory, EventReceipt } from './directory.ts';
+export type { ReceivedEvent, SubjectAction, SubjectEvent } from './subject-event.ts';
+export type {
+  KillSwitch,
+  KillSwitches,
+  KillSwitchTarget,
+  KillSwitchWord,
+  SwitchScope,
+} from './kill-switches.ts';
 
 export type {
   Approver,
@@ -120,3 +142,6 @@ export type { AuthErrorCode, AuthErrorOptions, Recovery } from './errors.ts';
 export { Secret } from './secret.ts';
 export { sleep, systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
+
+export { isProtectedTransport } from './protected-transport.ts';
+export { checked as checkOptions, principalSchema } from './validation.ts';

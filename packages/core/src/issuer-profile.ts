@@ -20,6 +20,10 @@ export interface IssuerProfile {
   readonly accessTokenAfterRotation: 'valid' | 'revoked';
   /** What revoking one access token (RFC 7009 section 2.1) ends: that token, or the whole grant. */
   readonly accessTokenRevocation: 'token' | 'grant';
+  /** Whether an exchanged token (RFC 8693) lives on a grant of its own, or on the one of its subject token. */
+  readonly exchangedTokenGrant: 'own' | 'subject';
+  /** How long an access token can live at most, ms: for how long one is counted whose response was lost. */
+  readonly longestAccessTokenMs: number;
   /**
    * When nothing tells whether a refresh token was used: present it once more (it may save a person a sign-in;
    * if it was used, the session had to be authorized again anyway), or ask for authorization at once.
@@ -34,6 +38,8 @@ export const strictIssuer: IssuerProfile = {
   probe: false,
   accessTokenAfterRotation: 'valid',
   accessTokenRevocation: 'grant',
+  exchangedTokenGrant: 'subject',
+  longestAccessTokenMs: 3_600_000,
   whenInDoubt: 'presentOnce',
 };
 

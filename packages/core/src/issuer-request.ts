@@ -45,6 +45,9 @@ export function requestFetch(
     );
     try {
       runBeforeSend(progress, hooks);
+      // What was answered to a proof without a nonce (RFC 9449 section 8) is no answer to the next one.
+      delete progress.body;
+      delete progress.succeeded;
       // From here to the call nothing may wait: `beforeSend` answers for this instant.
       progress.sent = true;
       const response = await transport.fetch(url, {

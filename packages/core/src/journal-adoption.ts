@@ -109,7 +109,7 @@ async function lineageOf(
   if (current === undefined) return undefined;
   const attempt = { ...current, id: attemptId };
   if (!canAdoptLate(record, attempt)) return undefined;
-  const parent = await fingerprintOf(record.refreshToken);
+  const parent = fingerprintOf(record.refreshToken);
   return parent === attempt.fingerprint ? attempt : undefined;
 }
 

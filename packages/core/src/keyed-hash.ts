@@ -1,4 +1,6 @@
-import type { CryptoKey } from 'jose';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { encode as encodeBase64Url } from 'jose/base64url';
 import { ConfigurationError } from './errors.ts';
 import { createRecentMap } from './recent-map.ts';
@@ -20,6 +22,7 @@ export interface KeyedHash {
 const publicKey = 'outlive: this store is unsealed and its hashes protect nobody';
 const minimumBytes = 32;
 const shortLength = 22;
+const keyBytes = 32;
 const cacheSize = 2048;
 
 /**
@@ -39,20 +42,16 @@ export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
     );
   // Copied, so that a caller who wipes or reuses the buffer does not change the key.
   const material = secret === undefined ? bytesOf(publicKey) : new Uint8Array(secret);
-  const keys = new Map<HashPurpose, Promise<CryptoKey>>();
+  const keyed = new Map<HashPurpose, ReturnType<typeof keyedFor>>();
   const recent = createRecentMap<string, string>(cacheSize);
 
-  function keyFor(purpose: HashPurpose): Promise<CryptoKey> {
-    const known = keys.get(purpose);
-    if (known !== undefined) return known;
-    const derived = deriveKey(material, purpose);
-    keys.set(purpose, derived);
-    return derived;
-  }
-
-  async function compute(purpose: HashPurpose, text: string): Promise<string> {
-    const signature = await crypto.subtle.sign('HMAC', await keyFor(purpose), bytesOf(text));
-    return encodeBase64Url(new Uint8Array(signature));
+  function compute(purpose: HashPurpose, text: string): string {
+    let start = keyed.get(purpose);
+    if (start === undefined) {
+      start = keyedFor(material, purpose);
+      keyed.set(purpose, start);
+    }
+    return encodeBase64Url(start.clone().update(bytesOf(text)).digest());
   }
 
   return {
@@ -65,30 +64,17 @@ export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
       const name = `${purpose}:${text}`;
       const known = recent.get(name);
       if (known !== undefined) return known;
-      const result = (await compute(purpose, text)).slice(0, shortLength);
+      const result = compute(purpose, text).slice(0, shortLength);
       recent.set(name, result);
       return result;
     },
   };
 }
 
-async function deriveKey(
-  material: Uint8Array<ArrayBuffer>,
-  purpose: HashPurpose,
-): Promise<CryptoKey> {
-  const base = await crypto.subtle.importKey('raw', material, 'HKDF', false, ['deriveKey']);
-  return crypto.subtle.deriveKey(
-    {
-      name: 'HKDF',
-      hash: 'SHA-256',
-      salt: new Uint8Array(),
-      info: bytesOf(`outlive keyed-hash v1 ${purpose}`),
-    },
-    base,
-    { name: 'HMAC', hash: 'SHA-256', length: 256 },
-    false,
-    ['sign'],
-  );
+/** The HMAC of one purpose, keyed and ready to be cloned for each text. */
+function keyedFor(material: Uint8Array<ArrayBuffer>, purpose: HashPurpose) {
+  const info = bytesOf(`outlive keyed-hash v1 ${purpose}`);
+  return hmac.create(sha256, hkdf(sha256, material, undefined, info, keyBytes));
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {

@@ -1,12 +1,15 @@
 import type { ConnectionRecord } from './connection-record.ts';
 import { pollKey } from './decoupled-connection.ts';
 import type { DelegationRecord } from './delegation.ts';
+import { withdrawDelegation, withdrawDelegations } from './delegation-withdrawal.ts';
 import { endDelegation } from './delegations.ts';
+import type { Hold } from './holds.ts';
 import type { OwnJournal } from './journal-adoption.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { PauseNotices } from './pause-notices.ts';
 import type { PauseContext } from './pauses.ts';
 import type { RecordKind } from './store.ts';
+import type { ReceivedEvent } from './subject-event.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
 
@@ -29,9 +32,9 @@ export interface MaintenanceReport {
 
 /**
  * Does what is due: stores the pairs that dead processes left in this host's journal, ends tasks that ran out of time
- * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, and asks the gate
- * again for the principals of running tasks. Every step is claimed in its record, so that it is done once whichever
- * process does it.
+ * and pauses nobody decided, begins the next step of a ladder and tells people, retries revocations, asks silent gate
+ * sources whether they are back, goes on with events whose receiver died, and asks the gate again for the principals of
+ * running tasks. Every step is claimed in its record, so that it is done once whichever process does it.
  *
  * @throws {AggregateError} after the whole round, when some of it could not be done; that is due again next time.
  */
@@ -41,7 +44,7 @@ export async function maintain(
   ownJournal: OwnJournal,
 ): Promise<MaintenanceReport> {
   const { runtime, tasks, pauses } = context;
-  const { records, clock, userStates } = runtime;
+  const { records, clock, userStates, holds, killSwitches, directory } = runtime;
   const failures: unknown[] = [];
 
   /** A record that cannot be worked on stays due, and keeps nobody from the others. */
@@ -84,7 +87,8 @@ export async function maintain(
   });
 
   let delegationsEnded = 0;
-  await eachDue<DelegationRecord>('delegation', async ({ id, taskId }) => {
+  await eachDue<DelegationRecord>('delegation', async ({ id, taskId, status }) => {
+    if (status === 'live') return withdrawDelegation(runtime, tasks, id);
     const task = await tasks.load(taskId);
     if (task === undefined) return;
     const end = await endDelegation(runtime, tasks, task.current.value, id);
@@ -103,6 +107,13 @@ export async function maintain(
     await records.swap(key, await records.version(key), null, { kind: 'connection' });
   });
 
+  for await (const { key } of records.list({ kind: 'subject', dueBefore: clock.now() }))
+    await withdrawFrom(context, key).catch((error: unknown) => failures.push(error));
+
+  await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
+  await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
+
+  await killSwitches.refresh();
   await tasks.refresh();
   let revalidated = 0;
   const running = new Map(tasks.active().map((task) => [task.subject, task]));
@@ -127,4 +138,14 @@ export async function maintain(
     revalidated,
     pairsAdopted,
   };
+}
+
+/** What a revoked person's tasks work with is revoked once; what fails then is due by itself. */
+async function withdrawFrom({ runtime, tasks }: PauseContext, key: string): Promise<void> {
+  const { records } = runtime;
+  const found = await records.get(key);
+  if (found?.index.subject === undefined) return;
+  await withdrawDelegations(runtime, tasks, found.index.subject);
+  const { dueAt: _done, ...index } = found.index;
+  await records.swap(key, found.version, found.value, index);
 }

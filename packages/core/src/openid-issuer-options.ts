@@ -22,6 +22,8 @@ export interface OpenidIssuerOptions {
   /** Default: the platform's, as it is when the issuer is created. */
   readonly fetch?: typeof globalThis.fetch;
   readonly clock: Clock;
+  /** Whether ID tokens are kept with the tokens: for identity assertions. Default `false`. */
+  readonly keepsIdTokens?: boolean;
   /** Refuses callbacks without `iss` even if the metadata does not promise it (RFC 9207). Default `false`. */
   readonly responseIssuerRequired?: boolean;
 }

@@ -2,12 +2,13 @@ import * as oidc from 'openid-client';
 import { buildAuthorizationUrl, readCallback } from './authorization-code.ts';
 import { pollOutcome, pollParameters, startDecoupled } from './decoupled-authorization.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
-import type { Issuer, TokenOutcome } from './issuer.ts';
+import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import {
   createMetadataSource,
   type MetadataFailure,
   type MetadataResult,
 } from './issuer-metadata.ts';
+import { createIssuerProofs } from './issuer-proofs.ts';
 import {
   type IssuerTransport,
   type RequestHooks,
@@ -20,15 +21,23 @@ import {
   type OpenidIssuerOptions,
 } from './openid-issuer-options.ts';
 import { isLoopback } from './protected-transport.ts';
+import { Secret } from './secret.ts';
 import { asksForStepUp, classifyTokenError, describeFailure } from './token-endpoint-error.ts';
 import { parseTokenResponse } from './token-response.ts';
+import { accessTokenType } from './token-types.ts';
 
 export type { OpenidIssuerOptions } from './openid-issuer-options.ts';
+
+const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 /** A token request in the making. */
 interface TokenRequest {
   readonly grantType: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Binds what is issued to this key. */
+  readonly proofKey: Secret | undefined;
   readonly hooks?: RequestHooks;
   /** Whether a good pair is kept when its response fails validation. */
   readonly salvage: boolean;
@@ -57,15 +66,25 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       ? createMetadataSource(issuerUrl, transport)
       : async () => ({ metadata: given });
 
-  /** A configuration of its own for each request: openid-client looks its `fetch` up there. */
+  const proofs = createIssuerProofs();
+
+  /** Configurations that no request uses at the moment: making one copies the whole metadata. */
+  const spare: oidc.Configuration[] = [];
+
+  /** A configuration of its own for each request under way: openid-client looks its `fetch` up there. */
   function configure(
     metadata: oidc.ServerMetadata,
     progress: RequestProgress,
     hooks?: RequestHooks,
   ): oidc.Configuration {
+    const configuration = spare.pop() ?? newConfiguration(metadata);
+    configuration[oidc.customFetch] = requestFetch(transport, progress, hooks);
+    return configuration;
+  }
+
+  function newConfiguration(metadata: oidc.ServerMetadata): oidc.Configuration {
     const { clientId } = options;
     const configuration = new oidc.Configuration(metadata, clientId, undefined, authentication);
-    configuration[oidc.customFetch] = requestFetch(transport, progress, hooks);
     configuration.timeout = undefined;
     if (isLoopback(issuerUrl)) oidc.allowInsecureRequests(configuration);
     return configuration;
@@ -75,24 +94,35 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
     const source = await metadataSource();
     if (source.failure !== undefined) return source.failure;
     const progress: RequestProgress = { sent: false };
+    const configuration = configure(source.metadata, progress, request.hooks);
     try {
+      const { proofKey } = request;
       const response = await oidc.genericGrantRequest(
-        configure(source.metadata, progress, request.hooks),
+        configuration,
         request.grantType,
         request.parameters,
+        proofKey && { DPoP: await proofs(configuration, proofKey) },
       );
       const claims = response.claims();
       const refused = request.refuseIdToken?.(claims);
       if (refused !== undefined) return rejected(refused);
-      const tokens = parseTokenResponse(progress.body ?? '');
+      const tokens = boundTo(proofKey, parseTokenResponse(progress.body ?? ''));
       if (tokens === undefined)
         return { outcome: 'unknown', kind: 'protocol', error: 'unreadable_response' };
+      const { id_token: idToken } = response;
+      const kept = options.keepsIdTokens === true && idToken !== undefined;
       return {
         outcome: 'granted',
-        tokens: claims === undefined ? tokens : { ...tokens, subject: claims.sub },
+        tokens: {
+          ...tokens,
+          ...(claims === undefined ? {} : { subject: claims.sub }),
+          ...(kept ? { idToken: new Secret(idToken) } : {}),
+        },
       };
     } catch (error) {
       return failed(request, progress, error);
+    } finally {
+      spare.push(configuration);
     }
   }
 
@@ -103,7 +133,7 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
     }
     const context = { body: progress.body, now: transport.clock.now() };
     if (request.salvage && progress.succeeded === true) {
-      const tokens = parseTokenResponse(progress.body ?? '');
+      const tokens = boundTo(request.proofKey, parseTokenResponse(progress.body ?? ''));
       if (tokens !== undefined)
         return { outcome: 'granted', tokens, salvaged: describeFailure(error, context).error };
     }
@@ -111,8 +141,9 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
   }
 
   return {
-    refresh({ refreshToken, scopes, resource, beforeSend, onResponse }) {
+    refresh({ refreshToken, scopes, resource, proofKey, beforeSend, onResponse }) {
       return requestTokens({
+        proofKey,
         grantType: 'refresh_token',
         parameters: { refresh_token: refreshToken.reveal(), ...narrowing(scopes, resource) },
         hooks: { beforeSend, onResponse },
@@ -120,15 +151,58 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
     },
 
-    clientCredentials({ scopes, resource }) {
+    clientCredentials({ scopes, resource, proofKey }) {
       return requestTokens({
+        proofKey,
         grantType: 'client_credentials',
         parameters: narrowing(scopes, resource),
         salvage: true,
       });
     },
 
-    async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, nonce }) {
+    async exchange({
+      subject,
+      actor,
+      requestedType = accessTokenType,
+      scopes,
+      target,
+      parameters,
+      proofKey,
+      beforeSend,
+    }) {
+      const outcome = await requestTokens({
+        proofKey,
+        grantType: tokenExchangeGrant,
+        parameters: {
+          ...parameters,
+          subject_token: subject.token.reveal(),
+          subject_token_type: subject.type,
+          ...(actor === undefined
+            ? {}
+            : { actor_token: actor.token.reveal(), actor_token_type: actor.type }),
+          requested_token_type: requestedType,
+          scope: scopes.join(' '),
+          ...target,
+        },
+        hooks: { beforeSend },
+        // A response that fails validation is asked for again: nothing was used up.
+        salvage: false,
+      });
+      return withoutDoubt(outcome);
+    },
+
+    async redeemAssertion({ assertion, scopes, proofKey, beforeSend }) {
+      const outcome = await requestTokens({
+        proofKey,
+        grantType: jwtBearerGrant,
+        parameters: { assertion: assertion.reveal(), scope: scopes.join(' ') },
+        hooks: { beforeSend },
+        salvage: false,
+      });
+      return withoutDoubt(outcome);
+    },
+
+    async exchangeCode({ callbackUrl, redirectUri, state, codeVerifier, proofKey, nonce }) {
       if (state === '')
         throw new ConfigurationError('code exchange: state: expected the state that was sent', [
           'state',
@@ -143,6 +217,7 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       });
       if (callback.refused !== undefined) return rejected(callback.refused);
       return requestTokens({
+        proofKey,
         grantType: 'authorization_code',
         parameters: {
           code: callback.code,
@@ -173,10 +248,10 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
       }
     },
 
-    async pollDecoupled(flow, code) {
+    async pollDecoupled(flow, code, proofKey) {
       const request = pollParameters(flow, code);
       // As with a code: validation decides whose tokens these are.
-      return pollOutcome(await requestTokens({ ...request, salvage: false }));
+      return pollOutcome(await requestTokens({ ...request, proofKey, salvage: false }));
     },
 
     async probe(refreshToken) {
@@ -202,15 +277,28 @@ export function createOpenidIssuer(options: OpenidIssuerOptions): Issuer {
         await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: kind });
         return 'revoked';
       } catch (error) {
-        // Some issuers say so of a token they no longer know, instead of 200 (RFC 7009 section 2.2).
         const failure = describeFailure(error, { body: progress.body });
-        const unknownToken = failure.status === 400 && failure.error === 'invalid_token';
-        return unknownToken ? 'revoked' : 'failed';
+        if (failure.status !== 400) return 'failed';
+        // Some issuers say so of a token they no longer know, instead of 200 (RFC 7009 section 2.2).
+        if (failure.error === 'invalid_token') return 'revoked';
+        return failure.error === 'unsupported_token_type' ? 'unsupported' : 'failed';
       }
     },
 
     parse: parseTokenResponse,
   };
+}
+
+function boundTo(proofKey: Secret | undefined, tokens: TokenSet | undefined): TokenSet | undefined {
+  return tokens === undefined || proofKey === undefined ? tokens : { ...tokens, proofKey };
+}
+
+/** What leaves a doubt about a refresh token leaves none about an exchange: the issuer has answered no. */
+function withoutDoubt(outcome: TokenOutcome): TokenOutcome {
+  const { outcome: what } = outcome;
+  if (what !== 'rejected' && (what !== 'unknown' || outcome.kind !== 'bad_request')) return outcome;
+  const kind = outcome.kind === 'step_up_required' ? 'step_up_required' : 'issuer_refused';
+  return { outcome: 'refused', kind, error: outcome.error, cause: outcome.cause };
 }
 
 function narrowing(

@@ -80,15 +80,17 @@ export function captureRequest(
   };
 }
 
-/** The arguments to send `request` with `authorization`. */
+/** The arguments to send `request` with `authorization`, and with a proof where its token needs one. */
 export function fetchArguments(
   request: OutgoingRequest,
   authorization: string,
+  proof?: string,
 ): [input: string | Request, init: RequestInit] {
-  let headers: RequestInit['headers'] = { authorization };
+  const own = proof === undefined ? { authorization } : { authorization, dpop: proof };
+  let headers: RequestInit['headers'] = own;
   if (request.headers !== undefined) {
     headers = new Headers(request.headers);
-    headers.set('authorization', authorization);
+    for (const [name, value] of Object.entries(own)) headers.set(name, value);
   }
   // Members that say what fetch does anyway are left out: it takes time to convert each.
   const init: RequestInit = { ...request.settings, headers, redirect: 'manual' };

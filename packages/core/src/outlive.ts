@@ -4,10 +4,14 @@ import type { OutliveOptions, ResourceConfiguration } from './configuration.ts';
 import { checkConfiguration } from './configuration-check.ts';
 import { Connect } from './connect.ts';
 import { type DecisionRequest, type DecisionResult, decide } from './decide-pause.ts';
+import { withdrawDelegations } from './delegation-withdrawal.ts';
+import type { Directory } from './directory.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
 import { type Explanation, explain, verify } from './explain.ts';
 import type { Grants } from './grants.ts';
+import type { Hold } from './holds.ts';
 import { OwnJournal } from './journal-adoption.ts';
+import type { KillSwitches } from './kill-switches.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import { PauseNotices } from './pause-notices.ts';
@@ -60,6 +64,12 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
 
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
+  /** What directories say about people: links to principals, events that were pushed, those that match nobody. */
+  readonly directory: Directory;
+  /** What an operator stops as a whole: an agent, a tenant, a provider. */
+  readonly killSwitches: KillSwitches;
+  /** The gate sources that do not answer. Each hold ends by itself. */
+  holds(): AsyncIterable<Hold>;
 
   /**
    * What happened in a task: who acted, for whom, under which authority, what was done, refused or is unknown, and each
@@ -92,6 +102,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   checkConfiguration(options);
   const runtime = assembleRuntime(options, {
     taskChanged: (id) => tasks.distrust(id),
+    principalRevoked: withdrawInBackground,
   });
   const tasks = new Tasks(runtime);
   const ledger = new Ledger(runtime);
@@ -100,10 +111,19 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const ownJournal = new OwnJournal(runtime);
   const context = { runtime, tasks, pauses, ledger };
   const stopMaintaining = maintainInBackground();
+  const withdrawals = new Set<Promise<void>>();
 
   function taskOf(cell: TaskCell): Task {
     const authority = new TaskAuthority(runtime, tasks, cell);
     return new Task({ ...context, authority, cell });
+  }
+
+  /** What fails is due by itself, or is asked again by whoever learns of the revocation next. */
+  function withdrawInBackground(subject: string): void {
+    const withdrawal = withdrawDelegations(runtime, tasks, subject).catch(() => undefined);
+    withdrawals.add(withdrawal);
+    void withdrawal.finally(() => withdrawals.delete(withdrawal));
+    runtime.background(withdrawal);
   }
 
   /** Answers what stops it, and resolves when a round under way has ended. */
@@ -136,7 +156,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     const within = (leftMs: number, work: () => Promise<unknown>): Promise<unknown> =>
       inTime(clock, Math.max(0, leftMs), work, () => undefined);
     await within(closeAtMs - clock.monotonicMs(), () =>
-      Promise.all([stopMaintaining(), grants.close(), notices.idle()]),
+      Promise.all([stopMaintaining(), grants.close(), notices.idle(), ...withdrawals]),
     );
     feed.close();
     const unfinished = await grants.unfinished();
@@ -160,7 +180,13 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     waitingPauses: () => pauses.waiting(),
     decide: (pauseId, request) => decide(context, pauseId, request),
     resume: (pauseId) => resumePause(context, pauseId),
-    reportUserState: (principal, report) => reportUserState(runtime, principal, report),
+    async reportUserState(principal, report) {
+      const subject = await reportUserState(runtime, principal, report);
+      if (report.state === 'revoked') withdrawInBackground(subject);
+    },
+    directory: runtime.directory,
+    killSwitches: runtime.killSwitches,
+    holds: () => runtime.holds.current(),
     async explain(taskId) {
       const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
       return explain({ audit: runtime.audit, taskId, onBehalfOf });

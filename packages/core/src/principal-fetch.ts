@@ -1,6 +1,7 @@
-import type { BearerToken, CallAuthority, SendOutcome } from './call-authority.ts';
+import type { CallAuthority, CallToken, SendOutcome } from './call-authority.ts';
 import { discardResponse } from './discard-response.ts';
 import { captureRequest, fetchArguments } from './outgoing-request.ts';
+import type { ProofMaker } from './proof-of-possession.ts';
 import { followRedirect, isAnswerByRedirect } from './redirect.ts';
 import type { ResourceLocation } from './resource-location.ts';
 import { type ResourceRefusal, readRefusal } from './resource-refusal.ts';
@@ -13,6 +14,7 @@ export interface PrincipalFetchOptions {
   readonly authority: CallAuthority;
   /** The platform's fetch, captured by the caller before any tool runs. */
   readonly fetch: typeof globalThis.fetch;
+  readonly proofs: ProofMaker;
 }
 
 /**
@@ -21,7 +23,8 @@ export interface PrincipalFetchOptions {
  *
  * A 401 gets one newer token and one more try, if the body can be sent again. What the resource finally refuses
  * rejects with an AuthError whose pause is recorded by then; responses that are not about authority are the
- * tool's. The caller's `signal` ends its request and its waiting, never a refresh that others wait for too.
+ * tool's. A token that is bound to a key goes with a proof for each request, made again once where the resource
+ * wants its nonce in it (RFC 9449 section 9). The caller's `signal` ends its request and its waiting, never a refresh that others wait for too.
  *
  * It rejects with a RequestRefusedError (before anything is acquired or sent, save for a redirect), an AuthError,
  * the reason of `signal`, or the error of the platform's fetch as it is.
@@ -30,6 +33,7 @@ export function createPrincipalFetch({
   resource,
   authority,
   fetch,
+  proofs,
 }: PrincipalFetchOptions): typeof globalThis.fetch {
   // One function, and nothing awaited that is there already: each further turn would show in every call's time.
   return async (input, init) => {
@@ -42,6 +46,7 @@ export function createPrincipalFetch({
 
     let refusal: ResourceRefusal | undefined;
     let renewed = false;
+    let proven = false;
     let hops = 0;
     /** What to report should it end here. */
     let outcome: SendOutcome = 'refused';
@@ -50,15 +55,32 @@ export function createPrincipalFetch({
     try {
       for (;;) {
         request.signal?.throwIfAborted();
-        const authorization = bearer(token);
+        const authorization = authorizationOf(token);
         if (authorization === undefined) {
           refusal = tokenNotSendable;
           break;
         }
+        const { proofKey } = token;
+        const proof =
+          proofKey &&
+          (await proofs.proof({
+            key: proofKey,
+            method: request.method,
+            url: request.url,
+            accessToken: token.value,
+          }));
         outcome = 'unknown';
-        const response = await fetch(...fetchArguments(request, authorization));
+        const response = await fetch(...fetchArguments(request, authorization, proof));
         outcome = 'answered';
 
+        if (proof !== undefined && proofs.heard(request.url, response) && !proven) {
+          outcome = settled;
+          proven = true;
+          discardResponse(response);
+          if (request.replayable) continue;
+          refusal = bodyNotReplayable;
+          break;
+        }
         refusal = readRefusal(response, token.value);
         if (refusal === undefined) {
           const next = followRedirect(resource, request, response, hops);
@@ -104,16 +126,16 @@ const bodyNotReplayable: ResourceRefusal = {
 const sendable = new WeakSet<Secret>();
 
 /**
- * The header value for `token`; `undefined` when it holds characters that a header cannot carry. The platform
+ * The header value for `token` (RFC 6750 section 2.1, RFC 9449 section 7.1); `undefined` when it holds characters that a header cannot carry. The platform
  * would refuse those too, with an error that repeats the token.
  */
-function bearer({ value }: BearerToken): string | undefined {
+function authorizationOf({ value, proofKey }: CallToken): string | undefined {
   const text = value.reveal();
   if (!sendable.has(value)) {
     if (!/^[\x21-\x7e]+$/.test(text)) return undefined;
     sendable.add(value);
   }
-  return `Bearer ${text}`;
+  return proofKey === undefined ? `Bearer ${text}` : `DPoP ${text}`;
 }
 
 /** `fetch` says of a response whether redirects led to it; the platform's followed none. */

@@ -1,3 +1,4 @@
+import { sha256 } from '@noble/hashes/sha2.js';
 import { encode as encodeBase64Url } from 'jose/base64url';
 import type { Secret } from './secret.ts';
 
@@ -7,9 +8,8 @@ export function randomId(): string {
 }
 
 /** A short digest that tells tokens apart and gives none away; stored sealed all the same. */
-export async function fingerprintOf(token: Secret | undefined): Promise<string> {
+export function fingerprintOf(token: Secret | undefined): string {
   if (token === undefined) return '';
-  const bytes = new TextEncoder().encode(token.reveal());
-  const digest = await crypto.subtle.digest('SHA-256', bytes);
-  return encodeBase64Url(new Uint8Array(digest)).slice(0, 22);
+  const digest = sha256(new TextEncoder().encode(token.reveal()));
+  return encodeBase64Url(digest).slice(0, 22);
 }

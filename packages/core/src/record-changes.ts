@@ -1,4 +1,4 @@
-import { type Clock, sleep } from './clock.ts';
+import { type Clock, inTime } from './clock.ts';
 import type { Store } from './store.ts';
 
 /** Waits for a record to change in another process. */
@@ -28,9 +28,12 @@ export function recordChanges(parts: {
       const changed = new Promise<void>((resolve) => {
         wake = resolve;
       });
-      const timer = new AbortController();
-      await Promise.race([changed, sleep(clock, ms, timer.signal)]);
-      timer.abort();
+      await inTime(
+        clock,
+        ms,
+        () => changed,
+        () => undefined,
+      );
     },
     [Symbol.dispose]() {
       watch?.[Symbol.dispose]();

@@ -1,3 +1,4 @@
+import { createRecentMap } from './recent-map.ts';
 import { decodeRecord, encodeRecord } from './record-encoding.ts';
 import type { Sealer } from './sealing.ts';
 import type { ListedRecord, RecordIndex, RecordQuery, Store } from './store.ts';
@@ -38,17 +39,31 @@ export interface Records {
   list(query: RecordQuery): AsyncIterable<ListedRecord>;
 }
 
+/** A record of which this process knows what its sealed text says, since it has sealed or opened it. */
+interface KnownRecord {
+  readonly record: Versioned<unknown>;
+  readonly text: string;
+}
+
+const rememberedRecords = 256;
+
 /** Puts `sealer` between the runtime and `store`, so that a driver never sees a secret. */
 export function createRecords(parts: { readonly store: Store; readonly sealer: Sealer }): Records {
   const { store, sealer } = parts;
+  const recent = createRecentMap<string, KnownRecord>(rememberedRecords);
 
   return {
     async get<T>(key: string): Promise<Versioned<T> | undefined> {
       const record = await store.get(key);
       if (record === undefined || record.value === null) return undefined;
-      const { version, index } = record;
-      const text = await sealer.open(record.value, { key, version, index });
-      return { version, value: decodeRecord(text, index.kind) as T, index };
+      const { version, index, value: text } = record;
+      const known = recent.get(key);
+      if (known !== undefined && isSame(known, { version, index, text }))
+        return known.record as Versioned<T>;
+      const plain = await sealer.open(text, { key, version, index });
+      const opened = { version, value: decodeRecord(plain, index.kind) as T, index };
+      recent.set(key, { record: opened, text });
+      return opened;
     },
 
     async version(key) {
@@ -60,11 +75,29 @@ export function createRecords(parts: { readonly store: Store; readonly sealer: S
       if (value === null) return store.compareAndSwap(key, expectedVersion, null, whole);
       const version = expectedVersion + 1;
       const sealed = await sealer.seal(encodeRecord(value), { key, version, index: whole });
-      return store.compareAndSwap(key, expectedVersion, sealed, whole);
+      const swapped = await store.compareAndSwap(key, expectedVersion, sealed, whole);
+      if (swapped) recent.set(key, { record: { version, value, index: whole }, text: sealed });
+      return swapped;
     },
 
     list: (query) => store.list(query),
   };
+}
+
+/** Whether the store still holds, letter for letter, what is known. */
+function isSame(
+  { record: { version, index }, text }: KnownRecord,
+  found: { readonly version: number; readonly index: RecordIndex; readonly text: string },
+): boolean {
+  return (
+    version === found.version &&
+    text === found.text &&
+    index.kind === found.index.kind &&
+    index.status === found.index.status &&
+    index.subject === found.index.subject &&
+    index.taskId === found.index.taskId &&
+    index.dueAt === found.index.dueAt
+  );
 }
 
 /** The index is part of what is sealed, and a driver with an integer column would change a fraction under it. */

@@ -1,10 +1,17 @@
-import { dead, type GrantRecord, type RefreshAttempt, recovering } from './grant-record.ts';
+import { vanished } from './grant-death.ts';
+import {
+  dead,
+  type GrantRecord,
+  type RefreshAttempt,
+  recovering,
+  withStray,
+} from './grant-record.ts';
 import { eraseFromJournal, findInJournal } from './journaling.ts';
 import { randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import { allow, present, withholdUnlessAllowed } from './rotation.ts';
 import type { Claim, RotationContext } from './rotation-context.ts';
-import { persist, settle, swapAttempt } from './settlement.ts';
+import { persist, settle, strayUntil, swapAttempt } from './settlement.ts';
 
 /**
  * Settles an attempt whose owner vanished or whose outcome is unknown. The caller has seen it unchanged for the
@@ -23,14 +30,8 @@ export async function recover(
   if (state.status !== 'refreshing' && state.status !== 'recovering') return;
   const claim = await claimRecovery(context, current, state.attempt);
   if (claim === undefined) return;
-  const { id, owner } = state.attempt;
   // What its own process wrote to the audit log may have died with it.
-  context.audit({
-    type: 'refresh-in-doubt',
-    attempt: id,
-    generation: current.value.generation,
-    reason: `process ${owner} claimed it and did not settle it`,
-  });
+  context.audit(vanished(state.attempt, current.value.generation));
   if (await adoptFromJournal(context, claim)) return;
   const plan = await decide(context, claim);
   if (plan.verdict === 'dead') return bury(context, claim, plan.death, plan.reason);
@@ -51,9 +52,11 @@ async function claimRecovery(
     ...(journal === undefined ? {} : { journalHost: journal.host }),
     startedAt: clock.now(),
     previous: lineage(lost),
+    lost: { id: lost.id, owner: lost.owner },
   };
   const claimedAtMs = clock.monotonicMs();
-  const record = recovering(current.value, attempt);
+  const lostToo = withStray(current.value, lost, strayUntil(context));
+  const record = recovering(lostToo, attempt);
   if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
   return { version: current.version + 1, record, attempt, claimedAtMs };
 }
@@ -102,7 +105,7 @@ async function decide(context: RotationContext, claim: Claim): Promise<Plan> {
     unused,
   });
 
-  if (record.kind === 'clientCredentials' || profile.rotation === 'none')
+  if (record.kind !== 'rotating' || profile.rotation === 'none')
     return again('nothing was consumed: the issuer does not rotate', true);
 
   const probed =

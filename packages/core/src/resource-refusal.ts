@@ -19,7 +19,7 @@ export interface ResourceRefusal {
  */
 export function readRefusal(response: Response, sent: Secret): ResourceRefusal | undefined {
   if (response.status !== 401 && response.status !== 403) return undefined;
-  const parameters = bearerParameters(response.headers.get('www-authenticate'));
+  const parameters = errorParameters(response.headers.get('www-authenticate'));
   const { error, scope } = parameters;
   switch (error) {
     case 'insufficient_user_authentication':
@@ -39,11 +39,12 @@ export function readRefusal(response: Response, sent: Secret): ResourceRefusal |
   }
 }
 
-/** Parameters of the first Bearer challenge that has an error (RFC 6750 section 3). */
-function bearerParameters(header: string | null): Challenge['parameters'] {
+/** Parameters of the first challenge that has an error (RFC 6750 section 3, RFC 9449 section 7.1). */
+function errorParameters(header: string | null): Challenge['parameters'] {
   if (header === null) return {};
   const challenge = parseChallenges(header).find(
-    ({ scheme, parameters: { error } }) => scheme === 'bearer' && error !== undefined,
+    ({ scheme, parameters: { error } }) =>
+      (scheme === 'bearer' || scheme === 'dpop') && error !== undefined,
   );
   return challenge?.parameters ?? {};
 }

@@ -102,11 +102,17 @@ async function standing(
 
 /** Why the task may not go on yet, asked of the gate and of each grant. */
 async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
-  const { userStates, grants, records, audit } = runtime;
+  const { userStates, killSwitches, grants, records, providers, audit } = runtime;
   if (audit.obstacle !== undefined) return `the audit log cannot be written: ${audit.obstacle}`;
+  for (const { provider } of task.authorities) {
+    const scope = { agent: task.agent, tenant: task.principal.tenant, provider };
+    const stopped = await killSwitches.check(scope);
+    if (stopped !== undefined) return `an operator has stopped the ${stopped.source}`;
+  }
   const verdict = await userStates.check(task.principal, task.subject, 'resume');
   if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
-  for (const { provider } of task.authorities) {
+  for (const authority of task.authorities) {
+    const provider = providers.get(authority.provider)?.grantedBy ?? authority.provider;
     const key = await grants.key({ provider, principal: task.principal, account: task.account });
     const grant = await records.get<GrantRecord>(key);
     if (grant === undefined || grant.value.state.status === 'dead')

@@ -2,10 +2,11 @@ import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { GrantReference } from './grant-import.ts';
 import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
-import type { Issuer, TokenOutcome } from './issuer.ts';
+import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { Records } from './records.ts';
+import type { Secret } from './secret.ts';
 import type { RecordIndex, Store } from './store.ts';
 import type { GateMoment, Verdict } from './user-state.ts';
 
@@ -36,6 +37,8 @@ export interface RotationContext {
   readonly random: () => number;
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
+  /** Whether tokens are bound to a key of the grant's own (RFC 9449). */
+  readonly bindsTokens: boolean;
   readonly journal: Journal | undefined;
   /** Attempts whose response has come to this process, and whose pair the store does not have yet. */
   readonly unstored: Set<string>;
@@ -49,7 +52,38 @@ export interface RotationContext {
   readonly gate: (moment: GateMoment, options?: { readonly afresh: true }) => Promise<Verdict>;
   /** Whether the runtime is closed: its store may be next, so nothing is presented any more. */
   readonly closed: () => boolean;
-  readonly audit: (event: Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>) => void;
+  /** Fetches, before a claim, what the request will need. @throws {AuthError} when it is not to be had. */
+  readonly prepare?: () => Promise<void>;
+  /** Asks for the token of an exchanged record, instead of presenting a refresh token. */
+  readonly exchange?: (request: {
+    readonly proofKey: Secret | undefined;
+    readonly beforeSend: () => void;
+  }) => Promise<TokenOutcome>;
+  /** Told of tokens that came too late to be stored: nobody else will ever know of them. */
+  readonly orphaned?: (
+    attempt: RefreshAttempt,
+    tokens: TokenSet,
+    issuedAt: number,
+  ) => Promise<void>;
+  readonly audit: (event: RotationEvent) => void;
+  /** The newest entries of the grant's audit stream. */
+  readonly recentEvents: () => Promise<readonly AuditEvent[]>;
+}
+
+/** An event of a grant, without what every one of them says. */
+export type RotationEvent = Omit<AuditEvent, 'at' | 'grant' | 'process' | 'provider'>;
+
+/** What the rotation of every grant of a provider has in common. */
+export type RotationParts = Omit<
+  RotationContext,
+  'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'recentEvents' | 'index'
+>;
+
+/** What a source of tokens works with. */
+export interface Rotation {
+  readonly parts: RotationParts;
+  /** Made when it is needed: of most grants a process only hands out tokens. */
+  readonly context: () => RotationContext;
 }
 
 /** A claim that landed: this process, and no other, may present the token. */

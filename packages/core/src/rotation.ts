@@ -1,4 +1,3 @@
-import { AuthError } from './errors.ts';
 import {
   type AccessTokenSlot,
   claimed,
@@ -7,11 +6,12 @@ import {
   type SlotSpec,
 } from './grant-record.ts';
 import { keepInJournal } from './journaling.ts';
+import { drawProofKey } from './proof-key.ts';
 import { fingerprintOf, randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
 import { settle, swapAttempt } from './settlement.ts';
-import type { GateMoment } from './user-state.ts';
+import { denialOf, type GateMoment } from './user-state.ts';
 
 /**
  * Rotates a grant once, for one slot: gate → claim → present → settle → gate.
@@ -41,11 +41,7 @@ export async function rotate(
 /** Before the token is presented: the person must be active, as of now. */
 export async function allow(context: RotationContext, moment: GateMoment): Promise<void> {
   const verdict = await context.gate(moment);
-  if (verdict.state === 'active') return;
-  throw new AuthError('user_state', {
-    reason: verdict.state,
-    detail: `${verdict.source} says ${verdict.state}`,
-  });
+  if (verdict.state !== 'active') throw denialOf(verdict);
 }
 
 /** The claim: a compare-and-swap from idle to refreshing, written ahead of the request. */
@@ -64,12 +60,14 @@ async function claimPresentation(
     slot,
     startedAt: now,
     firstStartedAt: now,
-    fingerprint: await fingerprintOf(current.value.refreshToken),
+    fingerprint: fingerprintOf(current.value.refreshToken),
     previous: [],
     presentedAgain: false,
     failures: current.value.state.status === 'idle' ? (current.value.state.failures ?? 0) : 0,
   };
-  const record = claimed(current.value, attempt);
+  const { proofKey } = current.value;
+  const drawn = context.bindsTokens && proofKey === undefined ? await drawProofKey() : undefined;
+  const record = claimed(current.value, attempt, drawn);
   if (!(await swapAttempt(context, current.version, record, attempt.id))) return undefined;
   context.audit({ type: 'refresh-claimed', attempt: attempt.id, generation: record.generation });
   return { version: current.version + 1, record, attempt, claimedAtMs };
@@ -88,9 +86,14 @@ export async function present(context: RotationContext, claim: Claim): Promise<S
   };
   const { scopes, resource } = attempt.slot;
   const narrowing = {
+    proofKey: record.proofKey,
     ...(scopes === undefined ? {} : { scopes }),
     ...(resource === undefined ? {} : { resource }),
   };
+  if (context.exchange !== undefined) {
+    const outcome = await context.exchange({ proofKey: record.proofKey, beforeSend });
+    return { outcome, issuedAt };
+  }
   if (record.kind === 'clientCredentials') {
     const outcome = await issuer.clientCredentials(narrowing);
     return { outcome, issuedAt };

@@ -1,19 +1,25 @@
+import { actorOfTheApp, clientAsActor } from './actor-token.ts';
 import { createAudit, subjectStream } from './audit.ts';
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type {
   OutliveOptions,
   ProviderConfiguration,
   ResourceConfiguration,
 } from './configuration.ts';
 import { defaultSendByMs } from './configuration-check.ts';
+import { Directory } from './directory.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
+import { grantActivity } from './grant-activity.ts';
 import { Grants } from './grants.ts';
+import { Holds } from './holds.ts';
 import { Installation } from './installation.ts';
 import { type IssuerProfile, strictIssuer } from './issuer-profile.ts';
 import { createKeyedHash } from './keyed-hash.ts';
+import { KillSwitches } from './kill-switches.ts';
 import { createOpenidIssuer } from './openid-issuer.ts';
 import { principalId } from './principal-id.ts';
+import { createProofMaker } from './proof-of-possession.ts';
 import { randomId } from './random-id.ts';
 import { createRecords } from './records.ts';
 import { locateResource } from './resource-location.ts';
@@ -36,7 +42,11 @@ const hourMs = 3_600_000;
 /** Makes the parts of the runtime from a configuration that was checked, and joins them. */
 export function assembleRuntime(
   options: OutliveOptions,
-  hears: { readonly taskChanged: (taskId: string) => void },
+  hears: {
+    readonly taskChanged: (taskId: string) => void;
+    /** By the keyed hash of the principal. What it does to the work of others is its own affair. */
+    readonly principalRevoked: (subject: string) => void;
+  },
 ): Runtime {
   const { store, journal, keys } = options;
   if (keys === undefined && store.ephemeral !== true)
@@ -56,15 +66,27 @@ export function assembleRuntime(
     store,
     clock,
     { pollMs: options.policy?.stopPollMs ?? 250, trustMs: 1000 },
-    (notice) =>
-      notice.kind === 'task' ? hears.taskChanged(notice.id) : userStates.hear(notice.id),
+    ({ kind, id }) => {
+      if (kind === 'task') hears.taskChanged(id);
+      if (kind === 'subject') userStates.hear(id);
+      if (kind === 'hold') userStates.hearSource(id);
+      if (kind === 'switch') killSwitches.hear();
+    },
   );
+  const killSwitches = new KillSwitches(() => runtime);
+  const holds = new Holds(() => runtime, {
+    afterMs: options.policy?.holdNoticeAfterMs ?? 60_000,
+    tell: options.onHold,
+  });
   const userStates = new UserStates({
     clock,
     sources:
       typeof options.gate === 'function' ? [{ name: 'gate', check: options.gate }] : options.gate,
     times: gateTimes(options),
     reported: (principal) => reportedUserState({ records, keyedHash }, principal),
+    introspect: (principal, provider) => grantActivity(runtime, principal, provider),
+    held: (source, principal) => void holds.open(source, principal).catch(ignoreUnwritten),
+    released: (source) => void holds.end(source).catch(ignoreUnwritten),
     changed(principal, verdict, before) {
       // Whoever asks first tells the others; what they make of it they ask the gate themselves.
       const denied = verdict.state !== 'active' && verdict.state !== 'unknown';
@@ -79,15 +101,19 @@ export function assembleRuntime(
               reason: `${verdict.source}; before: ${before.state}`,
             }),
           );
+          if (verdict.state === 'revoked') hears.principalRevoked(id);
           return denied ? feed.publish({ kind: 'subject', id }) : undefined;
         })
         .catch(ignoreUnpublished);
     },
   });
+  const asserting = new Set(
+    Object.values(options.providers).flatMap(({ assertedBy }) => assertedBy ?? []),
+  );
   const providers = new Map(
     Object.entries(options.providers).map(([name, provider]) => [
       name,
-      assembleProvider(name, provider, times, clock),
+      assembleProvider(name, provider, { times, clock, asserting: asserting.has(name) }),
     ]),
   );
   const grants = new Grants(
@@ -99,6 +125,7 @@ export function assembleRuntime(
       random,
       issuer: provider.issuer,
       profile: provider.profile,
+      bindsTokens: provider.bindsTokens,
       journal,
       times,
       process,
@@ -133,15 +160,20 @@ export function assembleRuntime(
     policy: policyOf(options),
     notifiers: options.notifiers ?? [],
     userStates,
+    holds,
+    killSwitches,
+    directory: new Directory(() => runtime),
     feed,
     grants,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
     background,
+    proofs: createProofMaker(clock),
     process,
   };
   return runtime;
 }
 
+/** Hands work that goes on to the platform's `waitUntil`, where the app gave one. */
 function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => void {
   return (work) => {
     try {
@@ -155,31 +187,47 @@ function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => v
 /** The notice only spares other processes a wait: each of them asks the gate itself before it mints anything. */
 function ignoreUnpublished(): void {}
 
+/** This process holds by itself; whoever looks after holds finds out for the others. */
+function ignoreUnwritten(): void {}
+
 function assembleProvider(
   name: string,
   configuration: ProviderConfiguration,
-  times: RotationTimes,
-  clock: Runtime['clock'],
+  parts: {
+    readonly times: RotationTimes;
+    readonly clock: Clock;
+    /** Whether another provider takes its word for who a user is. */
+    readonly asserting: boolean;
+  },
 ): Provider {
+  const { times, clock, asserting } = parts;
   const { clientSecret, profile, metadata, fetch, clientAuthentication } = configuration;
   const secret = typeof clientSecret === 'string' ? new Secret(clientSecret) : clientSecret;
+  const issuer = createOpenidIssuer({
+    issuer: configuration.issuer,
+    clientId: configuration.clientId,
+    ...(secret === undefined ? {} : { clientSecret: secret }),
+    ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
+    requestTimeoutMs: times.requestTimeoutMs,
+    ...(metadata === undefined ? {} : { metadata: { issuer: configuration.issuer, ...metadata } }),
+    ...(fetch === undefined ? {} : { fetch }),
+    keepsIdTokens: asserting,
+    clock,
+  });
+  const { actor, lifetimeParameter, parameters = {} } = configuration.exchange ?? {};
   return {
     name,
     issuerUrl: configuration.issuer,
-    issuer: createOpenidIssuer({
-      issuer: configuration.issuer,
-      clientId: configuration.clientId,
-      ...(secret === undefined ? {} : { clientSecret: secret }),
-      ...(clientAuthentication === undefined ? {} : { clientAuthentication }),
-      requestTimeoutMs: times.requestTimeoutMs,
-      ...(metadata === undefined
-        ? {}
-        : { metadata: { issuer: configuration.issuer, ...metadata } }),
-      ...(fetch === undefined ? {} : { fetch }),
-      clock,
-    }),
+    issuer,
     profile: { ...strictIssuer, ...profile } satisfies IssuerProfile,
     delegation: configuration.delegation ?? 'shared',
+    grantedBy: configuration.assertedBy ?? name,
+    exchange: { lifetimeParameter, parameters },
+    actor:
+      actor === 'clientCredentials'
+        ? clientAsActor({ issuer, clock, defaultLifetimeMs: times.defaultLifetimeMs })
+        : actor && actorOfTheApp(actor),
+    bindsTokens: configuration.dpop ?? false,
     resourceIndicators: configuration.resourceIndicators ?? false,
     redirectUri: configuration.redirectUri,
   };
@@ -190,7 +238,7 @@ function assembleResource(
   configuration: ResourceConfiguration,
   providers: ReadonlyMap<string, Provider>,
 ): ProtectedResource {
-  const { provider, baseUrl, scopes, allowedOrigins, indicator } = configuration;
+  const { provider, baseUrl, scopes, allowedOrigins, indicator, audience } = configuration;
   const takesIndicators = providers.get(provider)?.resourceIndicators === true;
   return {
     name,
@@ -198,6 +246,7 @@ function assembleResource(
     scopes,
     location: locateResource({ name, baseUrl, allowedOrigins }),
     indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+    target: audience === undefined ? { resource: indicator ?? baseUrl } : { audience },
   };
 }
 

@@ -1,17 +1,22 @@
+import type { ActorTokens } from './actor-token.ts';
 import type { Audit } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
+import type { Directory } from './directory.ts';
 import type { EscalationPolicy } from './escalation.ts';
 import type { Grants } from './grants.ts';
+import type { Holds } from './holds.ts';
 import type { Installation } from './installation.ts';
-import type { Issuer } from './issuer.ts';
+import type { ExchangeRequest, Issuer } from './issuer.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
 import type { KeyedHash } from './keyed-hash.ts';
+import type { KillSwitches } from './kill-switches.ts';
 import type { Notifier } from './notifier.ts';
 import type { Approver, Pause } from './pause-record.ts';
 import type { Principal } from './principal.ts';
+import type { ProofMaker } from './proof-of-possession.ts';
 import type { Records } from './records.ts';
 import type { ResourceLocation } from './resource-location.ts';
 import type { StopFeed } from './stop-feed.ts';
@@ -25,6 +30,17 @@ export interface Provider {
   readonly issuer: Issuer;
   readonly profile: IssuerProfile;
   readonly delegation: DelegationStrategyName;
+  /** Whose grants its tokens are made of: its own, but for identity assertions. */
+  readonly grantedBy: string;
+  /** How tokens are exchanged, beyond RFC 8693. */
+  readonly exchange: {
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly lifetimeParameter: string | undefined;
+  };
+  /** Absent: the client that exchanges is the actor. */
+  readonly actor: ActorTokens | undefined;
+  /** Whether tokens are bound to a key of each grant's own (RFC 9449). */
+  readonly bindsTokens: boolean;
   /** Whether token requests name the resource (RFC 8707). */
   readonly resourceIndicators: boolean;
   readonly redirectUri: string | undefined;
@@ -38,6 +54,8 @@ export interface ProtectedResource {
   readonly location: ResourceLocation;
   /** Resource indicator (RFC 8707); absent where the provider takes none. */
   readonly indicator: string | undefined;
+  /** What an exchanged token is asked for. */
+  readonly target: ExchangeRequest['target'];
 }
 
 /**
@@ -82,11 +100,15 @@ export interface Runtime {
   readonly policy: Policy;
   readonly notifiers: readonly Notifier[];
   readonly userStates: UserStates;
+  readonly holds: Holds;
+  readonly killSwitches: KillSwitches;
+  readonly directory: Directory;
   readonly feed: StopFeed;
   readonly grants: Grants;
   readonly fetch: typeof globalThis.fetch;
   /** Tells the platform of work that goes on when the answer has been given. */
   readonly background: (work: Promise<void>) => void;
+  readonly proofs: ProofMaker;
   /** Id of this process, drawn at start. */
   readonly process: string;
 }

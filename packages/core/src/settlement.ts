@@ -5,8 +5,11 @@ import {
   canAdoptLate,
   dead,
   deferred,
+  expectedTokenType,
   type GrantRecord,
   settled,
+  withoutStray,
+  withStray,
 } from './grant-record.ts';
 import type { TokenOutcome } from './issuer.ts';
 import { eraseFromJournal } from './journaling.ts';
@@ -64,15 +67,19 @@ async function write(
         jitter: context.random(),
       };
       const alone = context.profile.accessTokenAfterRotation === 'revoked';
-      const bearer = outcome.tokens.tokenType === 'bearer';
+      const { tokenType, proofKey = claim.record.proofKey } = outcome.tokens;
+      const presentable = tokenType === expectedTokenType(proofKey);
       const next = (record: GrantRecord): GrantRecord => {
-        const base = alone ? { ...record, slots: {} } : record;
+        const base = withoutStray(alone ? { ...record, slots: {} } : record, attempt.id);
         const moved = settled(base, attempt.slot, outcome.tokens, timing);
-        // The pair is good and kept, but the token is bound to a key: asking again soon would bring the same.
-        return bearer ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
+        // The pair is good and kept, but the token is none to hand out: asking again soon would bring the same.
+        return presentable ? moved : deferred(moved, { ...unusableType(context), now: timing.now });
       };
       const stored = await persist(context, claim, next, { late: true });
-      if (stored === undefined) return undefined;
+      if (stored === undefined) {
+        await context.orphaned?.(attempt, outcome.tokens, sent.issuedAt);
+        return undefined;
+      }
       await eraseFromJournal(context, attempt.id);
       context.audit({
         type: 'token-refreshed',
@@ -80,10 +87,10 @@ async function write(
         generation: stored.generation,
         ...(outcome.salvaged === undefined ? {} : { reason: `salvaged: ${outcome.salvaged}` }),
       });
-      if (bearer) return stored.slots[attempt.slot.key];
+      if (presentable) return stored.slots[attempt.slot.key];
       throw new AuthError('misconfigured', {
         reason: 'token_type',
-        detail: `expected "bearer"; the issuer sent "${outcome.tokens.tokenType}"`,
+        detail: `expected "${expectedTokenType(proofKey)}"; the issuer sent "${tokenType}"`,
       });
     }
     case 'notSent':
@@ -91,6 +98,16 @@ async function write(
       if (outcome.kind === 'misconfigured')
         throw new AuthError('misconfigured', { reason: outcome.error, cause: outcome.cause });
       return undefined;
+    case 'refused':
+      await spareWhoWasStopped(context, claim, outcome.error);
+      await defer(
+        context,
+        outcome.issued === true ? lost(context, claim) : claim,
+        outcome.kind,
+        outcome.error,
+        context.times.backoffMs[1],
+      );
+      throw new AuthError(outcome.kind, { reason: outcome.error, cause: outcome.cause });
     case 'rejected':
       await spareWhoWasStopped(context, claim, outcome.error);
       await die(context, claim, outcome);
@@ -139,9 +156,9 @@ async function doubt(
 ): Promise<undefined> {
   const { record, attempt } = claim;
   context.audit({ type: 'refresh-in-doubt', attempt: attempt.id, reason: outcome.error });
-  if (record.kind === 'clientCredentials') {
-    // Nothing was consumed: a service principal simply asks again.
-    await defer(context, claim, 'transient', outcome.error, outcome.retryAfterMs);
+  if (record.kind !== 'rotating') {
+    // Nothing was consumed: it is simply asked for again. But what was issued may work until it expires.
+    await defer(context, lost(context, claim), 'transient', outcome.error, outcome.retryAfterMs);
     return undefined;
   }
   if (outcome.kind !== 'bad_request' || record.refreshToken === undefined) return undefined;
@@ -161,6 +178,16 @@ async function doubt(
   if (unused)
     await defer(context, claim, 'issuer_refused', outcome.error, context.times.backoffMs[1]);
   throw new AuthError('issuer_refused', { reason: outcome.error, cause: outcome.cause });
+}
+
+/** A claim whose token may be out there, in nobody's hands. */
+function lost(context: RotationContext, claim: Claim): Claim {
+  return { ...claim, record: withStray(claim.record, claim.attempt, strayUntil(context)) };
+}
+
+/** Epoch ms until which a token may work whose response is lost: the request may still be on its way. */
+export function strayUntil({ clock, times, profile }: RotationContext): number {
+  return clock.now() + times.settleMs + profile.longestAccessTokenMs;
 }
 
 /** Back to idle with the same pair: certainly not used. */

@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import { delegatedSlot } from './delegation.ts';
+import {
+  type DelegationRecord,
+  delegatedSlot,
+  exchangedDelegation,
+  isExchange,
+} from './delegation.ts';
 import { recordDelegation } from './delegations.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import type { GrantRecord } from './grant-record.ts';
@@ -10,6 +15,7 @@ import { type Effect, type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Provider, Runtime } from './runtime.ts';
 import type { TaskAuthority, TaskRecord } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
+import { denialOf } from './user-state.ts';
 import { checked, principalSchema } from './validation.ts';
 
 /** What a task is given. */
@@ -65,19 +71,20 @@ export async function startTask(
   const needs = union(options.requirements).map((need) => resolve(runtime, need));
 
   const subject = await principalId(runtime.keyedHash, principal);
+  for (const { provider } of needs) {
+    const scope = { agent, tenant: principal.tenant, provider: provider.name };
+    const stopped = await runtime.killSwitches.check(scope);
+    if (stopped !== undefined) throw denialOf(stopped);
+  }
   const verdict = await runtime.userStates.check(principal, subject, 'start');
-  if (verdict.state !== 'active')
-    throw new AuthError('user_state', {
-      reason: verdict.state,
-      detail: `${verdict.source} says ${verdict.state}`,
-    });
+  if (verdict.state !== 'active') throw denialOf(verdict);
 
   const taskId = randomId();
   const authorities: TaskAuthority[] = [];
   const delegated: { grant: string; authority: TaskAuthority }[] = [];
   const granted: (ResolvedNeed & { readonly grantKey: string })[] = [];
   for (const need of needs) {
-    const reference = { provider: need.provider.name, principal, account };
+    const reference = { provider: need.provider.grantedBy, principal, account };
     const grantKey = await runtime.grants.key(reference);
     const grant = await runtime.records.get<GrantRecord>(grantKey);
     assertGranted(grant?.value, need);
@@ -88,9 +95,12 @@ export async function startTask(
     const id = randomId();
     const { indicator } = resource;
     const slot = delegatedSlot(provider.delegation, { id, scopes, indicator });
-    await recordDelegation(runtime, {
+    const given: DelegationRecord = {
       id,
       taskId,
+      principal,
+      subject,
+      account,
       provider: provider.name,
       resource: resource.name,
       scopes,
@@ -99,7 +109,11 @@ export async function startTask(
       slot,
       status: 'live',
       attempts: 0,
-    });
+    };
+    await recordDelegation(
+      runtime,
+      isExchange(provider.delegation) ? exchangedDelegation(given, runtime.clock.now()) : given,
+    );
     const authority = {
       resource: resource.name,
       scopes,
@@ -186,7 +200,7 @@ function resolve(runtime: Runtime, need: Need): ResolvedNeed {
       ['requirements'],
     );
   // Nothing is not narrower than the grant: a request without scopes asks for all of it (RFC 6749 section 6).
-  if (need.scopes.length === 0 && provider.delegation === 'narrowedRefresh')
+  if (need.scopes.length === 0 && provider.delegation !== 'shared')
     throw new ConfigurationError(
       `startTask: requirements: scopes: expected at least one scope of ${need.name}, since its provider narrows by scope; got none`,
       ['requirements'],
@@ -199,10 +213,12 @@ function assertGranted(grant: GrantRecord | undefined, need: ResolvedNeed): void
   if (grant === undefined)
     throw new AuthError('reauthorization_required', {
       reason: 'no_grant',
-      detail: `no grant at ${need.provider.name}`,
+      detail: `no grant at ${need.provider.grantedBy}`,
     });
   if (grant.state.status === 'dead')
     throw new AuthError('reauthorization_required', { reason: grant.state.death });
+  // What the identity provider granted says nothing about another issuer's scopes: that one decides.
+  if (need.provider.delegation === 'identityAssertion') return;
   const { scopes, resources } = grant;
   const missing = scopes === undefined ? [] : need.scopes.filter((one) => !scopes.includes(one));
   if (missing.length > 0)

@@ -1,11 +1,15 @@
 import type { Clock } from './clock.ts';
 import type { Store } from './store.ts';
 
-/** What every process must hear of soon: a task that may not go on, a person whose state changed. */
+/** What every process must hear of soon: a task that may not go on, a person whose state changed, an operator's word. */
 export type StopNotice =
   | { readonly kind: 'task'; readonly id: string }
   /** `id` is the keyed hash of the principal. */
-  | { readonly kind: 'subject'; readonly id: string };
+  | { readonly kind: 'subject'; readonly id: string }
+  /** A gate source fell silent, or answers again. */
+  | { readonly kind: 'hold'; readonly id: string }
+  /** A kill switch was thrown or released. */
+  | { readonly kind: 'switch'; readonly id: string };
 
 const stream = 'outlive:stops';
 
@@ -34,6 +38,9 @@ export class StopFeed {
   #latest = Number.NEGATIVE_INFINITY;
   #cancelLapse: (() => void) | undefined;
   #polling: Promise<void> | undefined;
+  #watch: Disposable | undefined;
+  /** The store hinted at news while it was being read: what was read may be older. */
+  #hinted = false;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
 
@@ -85,6 +92,7 @@ export class StopFeed {
 
   close(): void {
     this.#closed = true;
+    this.#watch?.[Symbol.dispose]();
     this.#cancelTimer?.();
     this.#cancelLapse?.();
     this.#lapse();
@@ -106,6 +114,7 @@ export class StopFeed {
 
   #keepListening(): void {
     if (this.#cancelTimer !== undefined || this.#closed) return;
+    this.#watch ??= this.#store.watch?.({ streams: [stream] }, () => this.#hint());
     const again = (): void => {
       this.#cancelTimer = undefined;
       this.#poll().then(
@@ -117,9 +126,23 @@ export class StopFeed {
     this.#cancelTimer = this.#clock.schedule(again, this.#times.pollMs);
   }
 
+  /** The store says that there may be news. It only makes this process hear sooner: it polls all the same. */
+  #hint(): void {
+    if (this.#closed) return;
+    if (this.#polling !== undefined) {
+      this.#hinted = true;
+      return;
+    }
+    // What cannot be read now is read by the next poll; until then the trust runs out.
+    this.#poll().catch(() => undefined);
+  }
+
   #poll(): Promise<void> {
     this.#polling ??= this.#read().finally(() => {
       this.#polling = undefined;
+      if (!this.#hinted) return;
+      this.#hinted = false;
+      this.#hint();
     });
     return this.#polling;
   }

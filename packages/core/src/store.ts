@@ -7,7 +7,11 @@ export type RecordKind =
   | 'delegation'
   | 'call'
   | 'connection'
-  | 'installation';
+  | 'installation'
+  | 'hold'
+  | 'switch'
+  | 'link'
+  | 'event';
 
 /** The small part of a record that a store can search. Values that name people are keyed hashes; nothing here is secret. */
 export interface RecordIndex {

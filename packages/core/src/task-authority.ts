@@ -1,12 +1,15 @@
-import { delegatedSlot } from './delegation.ts';
+import { type DelegationStrategyName, delegatedSlot, isExchange } from './delegation.ts';
 import { AuthError } from './errors.ts';
+import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
+import type { SwitchScope } from './kill-switches.ts';
+import { tooShortLived } from './refresher.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
 import type { TokenRequest, TokenSource } from './token-source.ts';
-import type { SubjectCell } from './user-state.ts';
+import { denialOf, type SubjectCell } from './user-state.ts';
 
 /** What a requirement means for one task: which resource, which source of tokens, which slot. */
 export interface Binding {
@@ -14,6 +17,7 @@ export interface Binding {
   readonly resource: ProtectedResource;
   readonly source: TokenSource;
   readonly slot: SlotSpec;
+  readonly switches: SwitchScope;
 }
 
 /** Gives a task its access tokens: none while it is paused, ended, out of time, or its principal is stopped. */
@@ -22,9 +26,10 @@ export class TaskAuthority {
   readonly #tasks: Tasks;
   readonly #cell: TaskCell;
   readonly #subject: SubjectCell;
-  readonly #bindings = new WeakMap<Requirement, Binding>();
   /** The one asked for last: a tool mostly asks for the same again, and that is faster than the map. */
   #last: Binding | undefined;
+  /** All of them, once there is more than one. */
+  #bindings: WeakMap<Requirement, Binding> | undefined;
 
   constructor(runtime: Runtime, tasks: Tasks, cell: TaskCell) {
     this.#runtime = runtime;
@@ -36,12 +41,11 @@ export class TaskAuthority {
 
   /** The token for `requirement` if it can be had without waiting. No I/O: every tool call comes through here. */
   peek(requirement: Requirement): AccessTokenSlot | undefined {
-    const last = this.#last;
-    const binding = last?.requirement === requirement ? last : this.#bindings.get(requirement);
+    const binding = this.#known(requirement);
     if (binding === undefined) return undefined;
     this.#last = binding;
     const now = this.#runtime.clock.now();
-    if (!this.#isOpen(now)) return undefined;
+    if (!this.#isOpen(now) || this.#runtime.killSwitches.blocks(binding.switches)) return undefined;
     return binding.source.peek(binding.slot, now);
   }
 
@@ -62,8 +66,12 @@ export class TaskAuthority {
 
   /** What is known of task and person mostly outlasts what the feed may be believed, and then no clock need be read. */
   #isBelieved(): boolean {
-    const { feed, clock } = this.#runtime;
-    const untilMs = Math.min(this.#subject.trustedUntilMs, this.#cell.believedUntilMs);
+    const { feed, clock, killSwitches } = this.#runtime;
+    const untilMs = Math.min(
+      this.#subject.trustedUntilMs,
+      this.#cell.believedUntilMs,
+      killSwitches.believedUntilMs,
+    );
     return untilMs >= feed.trustedUntilMs || clock.monotonicMs() < untilMs;
   }
 
@@ -74,7 +82,8 @@ export class TaskAuthority {
    */
   async token(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
     await this.ensureActive();
-    const { source, slot } = await this.bind(requirement);
+    const { source, slot, switches } = await this.bind(requirement);
+    await this.#ensureReleased(switches);
     // A resource that refuses a token may know before the gate's last answer is due that the person was stopped. A
     // refresh on that answer would have the issuer refuse the grant for good.
     if (request.rejectedGeneration !== undefined)
@@ -83,27 +92,30 @@ export class TaskAuthority {
     if (!mayMint) {
       const held = request.rejectedGeneration === undefined ? source.peek(slot) : undefined;
       if (held !== undefined) return held;
-      throw this.#stopped();
+      throw denialOf(this.#subject.verdict);
     }
     // A task's own token is not minted any more for a task that ended or was paused while it queued for the grant.
     const own = slot.scopes !== undefined;
     const mayMintOwn = own ? () => this.ensureActive() : undefined;
     for (let outlived = false; ; outlived = true) {
       const token = await source.token(slot, request, mayMintOwn);
-      if (this.#isOpen(this.#runtime.clock.now())) return token;
+      const isReleased = !this.#runtime.killSwitches.blocks(switches);
+      if (isReleased && this.#isOpen(this.#runtime.clock.now())) return token;
       // The wait may have been long: a pause or a revocation that came meanwhile holds.
       await this.ensureActive();
+      await this.#ensureReleased(switches);
       await this.#ensureSubject(requirement);
       // And so may this one have been, for longer than the token lives: once more.
-      if (outlived || !isOver(token, this.#runtime.clock.now())) return token;
+      if (!isOver(token, this.#runtime.clock.now())) return token;
+      if (outlived) throw tooShortLived();
     }
   }
 
   /** What a requirement means here. @throws {AuthError} `insufficient_scope` when the task was not given it. */
   async bind(requirement: Requirement): Promise<Binding> {
-    const known = this.#bindings.get(requirement);
+    const known = this.#known(requirement);
     if (known !== undefined) return known;
-    const { resources, grants } = this.#runtime;
+    const { resources } = this.#runtime;
     const { value: task } = this.#cell.current;
     const name = resourceName(requirement);
     const resource = resources.get(name);
@@ -113,20 +125,41 @@ export class TaskAuthority {
       throw new AuthError('insufficient_scope', {
         reason: `the task has no ${missing.join(' ')} at ${name}`,
       });
-    const provider = this.#runtime.providers.get(authority.provider);
-    const { source } = await grants.source({
+    const delegation = this.#runtime.providers.get(authority.provider)?.delegation ?? 'shared';
+    const tokens = isExchange(delegation)
+      ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
+      : await this.#tokensOfGrant(delegation, authority, resource);
+    const switches = {
+      agent: task.agent,
+      tenant: task.principal.tenant,
       provider: authority.provider,
-      principal: task.principal,
-      account: task.account,
-    });
-    const slot = delegatedSlot(provider?.delegation ?? 'shared', {
-      id: authority.delegationId,
-      scopes: authority.scopes,
-      indicator: resource.indicator,
-    });
-    const binding = { requirement, resource, source, slot };
-    this.#bindings.set(requirement, binding);
+    };
+    const binding = { requirement, resource, switches, ...tokens };
+    this.#remember(binding);
     return binding;
+  }
+
+  async #tokensOfGrant(
+    delegation: DelegationStrategyName,
+    { provider, delegationId, scopes }: Authority,
+    { indicator }: ProtectedResource,
+  ): Promise<Pick<Binding, 'source' | 'slot'>> {
+    const { principal, account } = this.#cell.current.value;
+    const { source } = await this.#runtime.grants.source({ provider, principal, account });
+    return { source, slot: delegatedSlot(delegation, { id: delegationId, scopes, indicator }) };
+  }
+
+  #known(requirement: Requirement): Binding | undefined {
+    const last = this.#last;
+    return last?.requirement === requirement ? last : this.#bindings?.get(requirement);
+  }
+
+  #remember(binding: Binding): void {
+    if (this.#last !== undefined) {
+      this.#bindings ??= new WeakMap([[this.#last.requirement, this.#last]]);
+      this.#bindings.set(binding.requirement, binding);
+    }
+    this.#last = binding;
   }
 
   /** Asks the store where this process cannot be sure. @throws {AuthError} unless the task is active and in time. */
@@ -153,12 +186,16 @@ export class TaskAuthority {
       await userStates.check(principal, subject, 'revalidate');
     if (this.#subject.verdict.state === 'active') return true;
     if (userStates.tolerates(this.#subject, requirement.effect)) return false;
-    throw this.#stopped();
+    throw denialOf(this.#subject.verdict);
   }
 
-  #stopped(): AuthError {
-    const { state, source } = this.#subject.verdict;
-    return new AuthError('user_state', { reason: state, detail: `${source} says ${state}` });
+  /** @throws {AuthError} `stopped_by_operator` while a kill switch stops this. */
+  async #ensureReleased(switches: SwitchScope): Promise<void> {
+    const { killSwitches } = this.#runtime;
+    const stopped = await killSwitches.check(switches).catch((cause: unknown) => {
+      throw new AuthError('store_unavailable', { cause });
+    });
+    if (stopped !== undefined) throw denialOf(stopped);
   }
 }
 

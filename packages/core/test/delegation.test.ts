@@ -1,12 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { AccessTokenSlot, DelegationStrategyName } from '../src/index.ts';
+import type { DelegationStrategyName } from '../src/index.ts';
+import { factsOf, recovered, revocationsFail } from './exchanging.ts';
 import {
   createLatch,
   createWorld,
   never,
   type ProcessOptions,
   reading,
-  type World,
+  untilDueMs,
   writing,
 } from './world.ts';
 
@@ -25,25 +26,6 @@ async function setUp(
   const process = world.start(options);
   const grantId = await world.grant(process);
   return { world, process, grantId };
-}
-
-function factsOf(world: World, token: AccessTokenSlot) {
-  return world.issuer.accessToken(token.accessToken.reveal());
-}
-
-/** A fetch for the issuer whose revocations fail until `back` is called. */
-function revocationsFail() {
-  let away = true;
-  const fetch: typeof globalThis.fetch = (input, init) =>
-    away && String(input).endsWith('/revocation')
-      ? Promise.reject(new TypeError('fetch failed'))
-      : globalThis.fetch(input, init);
-  return {
-    fetch,
-    back() {
-      away = false;
-    },
-  };
 }
 
 describe('a task with tokens of its own', () => {
@@ -162,6 +144,43 @@ describe('the end of a task', () => {
     expect(await task.complete()).toMatchObject({ authorityEndsAt: shared.expiresAt });
     expect(world.issuer.counters.revocations).toBe(0);
     expect(world.issuer.grant(grantId).alive).toBe(true);
+  });
+
+  it('revokes the token that was replaced, too: it still works', async () => {
+    const { world, process } = await setUp();
+    await using _ = world;
+    const task = await world.task(process, { requirements: [reading] });
+    const first = await task.getAccessToken(reading);
+    world.clock.skip(untilDueMs);
+    await vi.waitFor(async () =>
+      expect((await task.getAccessToken(reading)).generation).toBeGreaterThan(first.generation),
+    );
+
+    expect(await task.complete()).toMatchObject({ delegations: [{ status: 'revoked' }] });
+
+    expect(await factsOf(world, first)).toBeUndefined();
+    expect(world.issuer.counters.revocations).toBe(2);
+  });
+
+  it('tells of a token whose response was lost', async () => {
+    const { world } = await setUp();
+    await using _ = world;
+    world.issuer.options.reuse = 'untilChildUsed';
+    const careful = world.start({
+      provider: {
+        delegation: 'narrowedRefresh',
+        profile: { accessTokenRevocation: 'token', rotation: 'untilChildUsed' },
+      },
+      policy: { maxWaitMs: 24 * 3_600_000 },
+    });
+    const task = await world.task(careful, { requirements: [reading] });
+    using _lost = world.issuer.fault(({ number }) =>
+      number === 1 ? { fault: 'dropAfter' } : undefined,
+    );
+    const token = await recovered(world, task.getAccessToken(reading));
+    const end = await task.complete();
+    expect(end).toMatchObject({ delegations: [{ status: 'lapsing' }] });
+    expect(end.authorityEndsAt).toBeGreaterThan(token.expiresAt);
   });
 
   it('asks the issuer nothing where no token was ever minted', async () => {

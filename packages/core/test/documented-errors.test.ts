@@ -7,6 +7,7 @@ import { opensPause } from '../src/refusal.ts';
 const codes: Record<AuthErrorCode, true> = {
   reauthorization_required: true,
   user_state: true,
+  stopped_by_operator: true,
   step_up_required: true,
   insufficient_scope: true,
   rejected_after_refresh: true,

@@ -238,7 +238,7 @@ describe('revocation', () => {
 
   it.each([
     ['revoked', 400, { error: 'invalid_token' }],
-    ['failed', 400, { error: 'unsupported_token_type' }],
+    ['unsupported', 400, { error: 'unsupported_token_type' }],
     ['failed', 503, {}],
     ['failed', 401, { error: 'invalid_client' }],
   ])('is %s after %i %j', async (expected, status, body) => {

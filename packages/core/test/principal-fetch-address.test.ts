@@ -8,6 +8,7 @@ import {
   refusalOf,
   useTwoServers,
 } from './principal-fetch-setup.ts';
+import { proofs } from './scripted-authority.ts';
 
 const servers = useTwoServers();
 
@@ -94,6 +95,7 @@ describe('an address is refused before anything is acquired or sent:', () => {
     const neverFetch = (): never => expect.unreachable('a request was sent');
     const fetch = createPrincipalFetch({
       resource,
+      proofs,
       authority: servers.authority,
       fetch: neverFetch,
     });

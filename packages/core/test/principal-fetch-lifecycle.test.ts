@@ -5,7 +5,7 @@ import { createPrincipalFetch } from '../src/principal-fetch.ts';
 import { locateResource } from '../src/resource-location.ts';
 import { rejection, useTwoServers } from './principal-fetch-setup.ts';
 import { challenged, invalidToken, type ScriptedAnswer } from './recording-server.ts';
-import { bearerToken, createScriptedAuthority, tokenOf } from './scripted-authority.ts';
+import { bearerToken, createScriptedAuthority, proofs, tokenOf } from './scripted-authority.ts';
 
 const servers = useTwoServers();
 
@@ -149,7 +149,12 @@ describe('the caller’s signal', () => {
     };
     const resource = locateResource({ name: 'billing', baseUrl: servers.api.origin });
     const authority = createScriptedAuthority({ acquire: async () => bearerToken(1) });
-    const fetch = createPrincipalFetch({ resource, authority, fetch: async () => new Response() });
+    const fetch = createPrincipalFetch({
+      resource,
+      authority,
+      proofs,
+      fetch: async () => new Response(),
+    });
     await fetch('x', { signal });
     await new Promise(setImmediate);
     expect(listeners).toBe(0);
@@ -221,7 +226,7 @@ describe('the bodies of refused and redirecting responses', () => {
     const resource = locateResource({ name: 'billing', baseUrl: servers.api.origin });
     const { authority } = servers;
     const next = async (): Promise<Response> => responses.shift() ?? new Response();
-    const fetch = createPrincipalFetch({ resource, authority, fetch: next });
+    const fetch = createPrincipalFetch({ resource, authority, proofs, fetch: next });
     await rejection(fetch('x'));
     expect(cancelled).toBe(3);
     await rejection(fetch('x'));
@@ -237,6 +242,7 @@ describe('a fresh token and a read', () => {
     const { authority } = servers;
     const fetch = createPrincipalFetch({
       resource,
+      proofs,
       authority,
       fetch: async (...parameters) => {
         calls.push(parameters);

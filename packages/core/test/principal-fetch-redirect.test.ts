@@ -3,7 +3,7 @@ import { createPrincipalFetch } from '../src/principal-fetch.ts';
 import { locateResource } from '../src/resource-location.ts';
 import { refusalOf, useTwoServers } from './principal-fetch-setup.ts';
 import { startRecordingServer } from './recording-server.ts';
-import { tokenOf } from './scripted-authority.ts';
+import { proofs, tokenOf } from './scripted-authority.ts';
 
 const servers = useTwoServers();
 
@@ -138,6 +138,7 @@ describe('redirects within the resource are followed like fetch does:', () => {
     const resource = locateResource({ name: 'billing', baseUrl: servers.api.origin });
     const fetch = createPrincipalFetch({
       resource,
+      proofs,
       authority: servers.authority,
       fetch: async () => hidden,
     });

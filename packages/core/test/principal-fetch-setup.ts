@@ -3,7 +3,7 @@ import { AuthError, RequestRefusedError } from '../src/errors.ts';
 import { createPrincipalFetch } from '../src/principal-fetch.ts';
 import { locateResource } from '../src/resource-location.ts';
 import { type RecordingServer, startRecordingServer } from './recording-server.ts';
-import { createScriptedAuthority, type ScriptedAuthority } from './scripted-authority.ts';
+import { createScriptedAuthority, proofs, type ScriptedAuthority } from './scripted-authority.ts';
 
 /** The resource's server, one that must never see a token, and the authority of the calls. New for each test. */
 export interface TwoServers {
@@ -21,7 +21,7 @@ export function useTwoServers(): TwoServers {
       const baseUrl = servers.api.origin + path;
       const resource = locateResource({ name: 'billing', baseUrl, allowedOrigins });
       const { authority } = servers;
-      return createPrincipalFetch({ resource, authority, fetch: globalThis.fetch });
+      return createPrincipalFetch({ resource, authority, proofs, fetch: globalThis.fetch });
     },
   } as TwoServers;
   beforeEach(async () => {

@@ -7,7 +7,7 @@ import {
   tokenAfterPatience,
   vanish,
 } from './vanished-owner.ts';
-import { reading } from './world.ts';
+import { never, reading } from './world.ts';
 
 describe('an attempt whose owner vanished', () => {
   it('is left alone until this process has seen it unchanged for the whole wait', async () => {
@@ -40,6 +40,38 @@ describe('an attempt whose owner vanished', () => {
         }),
       ),
     );
+  });
+
+  it('is told, and the end of its grant too, by whoever meets that once the one who recovered it has died untold', async () => {
+    const setting = await vanish({ at: 'after presenting' }, { profile: { probe: true } });
+    await using world = setting.world;
+    const { state } = await world.grantRecord();
+    const lost = state.status === 'refreshing' ? state.attempt : undefined;
+    setting.other.store.intercept((call, proceed) =>
+      call.operation === 'append' ? never() : proceed(),
+    );
+    await expect(tokenAfterPatience(setting)).rejects.toMatchObject({
+      reason: 'rotated_pair_lost',
+    });
+    setting.other.kill();
+    const ended = (): unknown[] => world.events.filter(({ type }) => type === 'grant-died');
+    expect(ended()).toEqual([]);
+
+    world.clock.skip(6000);
+    const task = await world.start().outlive.task(setting.task.id);
+    for (const _ of ['once', 'and again'])
+      await expect(task?.getAccessToken(reading)).rejects.toMatchObject({
+        reason: 'rotated_pair_lost',
+      });
+    await vi.waitFor(() =>
+      expect(ended()).toEqual([expect.objectContaining({ code: 'rotated_pair_lost' })]),
+    );
+    expect(world.events.filter(({ type }) => type === 'refresh-in-doubt')).toEqual([
+      expect.objectContaining({
+        attempt: lost?.id,
+        reason: `process ${lost?.owner} claimed it and did not settle it`,
+      }),
+    ]);
   });
 
   it('is settled with the response that its journal holds', async () => {

@@ -1,6 +1,11 @@
-import type { BearerToken, CallAuthority, RefusalOptions } from '../src/call-authority.ts';
+import type { CallAuthority, CallToken, RefusalOptions } from '../src/call-authority.ts';
+import { systemClock } from '../src/clock.ts';
 import { AuthError, type AuthErrorCode } from '../src/errors.ts';
+import { createProofMaker } from '../src/proof-of-possession.ts';
 import { Secret } from '../src/secret.ts';
+
+/** Proofs for tokens that are bound to a key. */
+export const proofs = createProofMaker(systemClock);
 
 /** An authority that counts its tokens up and writes down what it is asked, in order. */
 export interface ScriptedAuthority extends CallAuthority {
@@ -12,8 +17,8 @@ export function tokenOf(generation: number): string {
   return `token-${generation}-canary`;
 }
 
-export function bearerToken(generation: number, value: string = tokenOf(generation)): BearerToken {
-  return { value: new Secret(value), generation, tokenType: 'bearer' };
+export function bearerToken(generation: number, value: string = tokenOf(generation)): CallToken {
+  return { value: new Secret(value), generation };
 }
 
 /** Hands out token 1, and after each 401 the next one. `overrides` replaces what a test wants otherwise. */

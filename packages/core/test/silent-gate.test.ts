@@ -1,7 +1,7 @@
 import { createFakeClock } from '@outlive/testing';
 import { describe, expect, it } from 'vitest';
 import { UserStates } from '../src/user-state.ts';
-import { alice } from './world.ts';
+import { alice, noEvents } from './world.ts';
 
 describe('a gate that falls silent', () => {
   const setUp = (answer: () => 'active' | 'revoked' | 'unknown') => {
@@ -15,8 +15,7 @@ describe('a gate that falls silent', () => {
         revalidateMs: 30_000,
         toleranceMs: { read: 120_000, reversible: 30_000, irreversible: 0 },
       },
-      reported: async () => undefined,
-      changed: () => undefined,
+      ...noEvents,
     });
     return { clock, states, cell: states.cell(alice, 'id') };
   };
@@ -72,8 +71,7 @@ describe('a machine that slept', () => {
         revalidateMs: 30_000,
         toleranceMs: { read: 1, reversible: 1, irreversible: 0 },
       },
-      reported: async () => undefined,
-      changed: () => undefined,
+      ...noEvents,
     });
     await states.check(alice, 'id', 'claim');
     slept.ms = 8 * 3_600_000;

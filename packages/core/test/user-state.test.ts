@@ -9,7 +9,7 @@ import {
   UserStates,
   type Verdict,
 } from '../src/user-state.ts';
-import { alice, createLatch } from './world.ts';
+import { alice, createLatch, noEvents } from './world.ts';
 
 const id = 'hash of alice';
 const standard: GateTimes = {
@@ -40,7 +40,11 @@ function setUp(
     clock,
     sources: typeof check === 'function' ? [{ name: 'gate', check }] : check,
     times: { ...standard, ...times },
-    reported: reported ?? (async () => setting.reported),
+    ...noEvents,
+    reported: async () => {
+      const state = reported === undefined ? setting.reported : await reported();
+      return state === undefined ? undefined : { state, source: 'pushed' };
+    },
     changed: (_principal, verdict) => changes.push(verdict),
   });
   const setting: Setting = {
@@ -142,7 +146,7 @@ describe('several sources', () => {
   it('are outdone by a state that was pushed', async () => {
     const setting = setUp(sources('active', 'paused'));
     setting.reported = 'revoked';
-    expect(await setting.ask()).toEqual({ state: 'revoked', source: 'reported' });
+    expect(await setting.ask()).toEqual({ state: 'revoked', source: 'pushed' });
   });
 
   it('are unknown when nobody can tell what was pushed', async () => {
@@ -218,7 +222,7 @@ describe('asking', () => {
     const late = setting.ask();
     first.open();
 
-    expect(await late).toMatchObject({ state: 'revoked', source: 'reported' });
+    expect(await late).toMatchObject({ state: 'revoked', source: 'pushed' });
     expect(await early).toMatchObject({ state: 'revoked' });
     expect(setting.cell.trustedUntilMs).toBe(Number.NEGATIVE_INFINITY);
     expect(asked.length).toBe(2);

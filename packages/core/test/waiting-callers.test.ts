@@ -33,7 +33,9 @@ describe('a caller of getAccessToken', () => {
     const process = world.start();
     await world.grant(process);
     const task = await world.task(process);
-    using _hung = process.store.intercept(never);
+    using _hung = process.store.intercept((call, proceed) =>
+      call.operation === 'append' ? proceed() : never(),
+    );
     world.clock.skip(untilUnusableMs);
     const caller = new AbortController();
     const token = task.getAccessToken(reading, { signal: caller.signal });
@@ -70,6 +72,26 @@ describe('a caller of getAccessToken', () => {
     go.open();
     const got = await token;
     expect(world.clock.now()).toBeLessThan(got.expiresAt);
+  });
+
+  it('is refused where tokens always expire before they can be stored, and no pair is lost', async () => {
+    const world = await createWorld();
+    await using _ = world;
+    const process = world.start({ policy: { maxWaitMs: 100 * lifetimeMs } });
+    const grantId = await world.grant(process);
+    const task = await world.task(process);
+    world.clock.skip(untilUnusableMs);
+    using _late = process.store.intercept(async (call, proceed) => {
+      const { operation, index } = call;
+      if (operation === 'compareAndSwap' && index?.kind === 'grant' && index.status === 'idle')
+        world.clock.skip(lifetimeMs + 1000);
+      return proceed();
+    });
+    await expect(task.getAccessToken(reading)).rejects.toMatchObject({
+      code: 'issuer_unavailable',
+    });
+    expect(world.presented(grantId)).toEqual([1, 1, 0]);
+    expect((await world.grantRecord()).generation).toBe(2);
   });
 
   it('gets no token that expired while the store was asked whether the task may still have one', async () => {

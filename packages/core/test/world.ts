@@ -53,6 +53,15 @@ const people: Readonly<Record<string, Approver>> = {
   agent: { id: 'agent', roles: ['user', 'admin'] },
 };
 
+/** What a user-state check hears of nobody. */
+export const noEvents = {
+  reported: async () => undefined,
+  introspect: async () => 'none' as const,
+  held: () => undefined,
+  released: () => undefined,
+  changed: () => undefined,
+} as const;
+
 /** The people of the world, as an app's sign-in would name them. */
 export const authorizePeople: Authorizer = ({ by }) =>
   Object.hasOwn(people, by) ? people[by] : undefined;

@@ -1,7 +1,6 @@
-export type { AccessTokenFacts } from './access-token-facts.ts';
+export type { AccessTokenFacts, Actor } from './access-token-facts.ts';
 export type { ApiRoute, ApiRoutes, RouteContext } from './api-routes.ts';
 export type { BackchannelRequest } from './backchannel-authentication.ts';
-export type { StepUp } from './bearer-challenge.ts';
 export type { AuthorizeOptions } from './code-flow.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export type { FaultPlan, TokenFault, TokenRequestFacts } from './issuer-faults.ts';
@@ -32,6 +31,7 @@ export type {
   TextPart,
   ToolCallPart,
 } from './language-model.ts';
+export { type ServedHandler, serveHandler, type WebHandler } from './loopback-handler.ts';
 export {
   createMisbehavingModel,
   type MisbehavingModelOptions,
@@ -53,9 +53,19 @@ export {
   say,
   type TurnContext,
 } from './scripted-model.ts';
+export { createSetSigner, type SetSigner, type SigningChoices } from './set-signer.ts';
 export {
   type StoreContractCase,
   type StoreContractOptions,
   storeContract,
 } from './store-contract.ts';
+export { createTestDirectory, type DirectoryOutage, type TestDirectory } from './test-directory.ts';
 export { createTestIssuer, type TestIssuer } from './test-issuer.ts';
+export {
+  createTestTransmitter,
+  type PushResult,
+  type TestTransmitter,
+  type TransmittedEvent,
+} from './test-transmitter.ts';
+export type { StepUp } from './token-challenge.ts';
+export type { StreamDelivery, TestStream } from './transmitter-streams.ts';

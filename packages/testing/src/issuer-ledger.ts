@@ -6,6 +6,11 @@ export interface IssuerCounters {
   refreshRequests: number;
   /** Refreshes that the issuer granted, also when a fault then lost the response. */
   refreshes: number;
+  /** Token exchanges (RFC 8693) that were asked for, and those of them that were granted. */
+  exchanges: number;
+  exchanged: number;
+  /** Assertions (RFC 7523) that were presented, whatever became of them. */
+  assertions: number;
   /** Presentations of a consumed refresh token that were treated as theft. */
   reuseDetected: number;
   /** Grants revoked as a whole, by reuse detection or by a revocation request. */
@@ -75,6 +80,9 @@ export function createIssuerLedger(): IssuerLedger {
     tokenRequests: 0,
     refreshRequests: 0,
     refreshes: 0,
+    exchanges: 0,
+    exchanged: 0,
+    assertions: 0,
     reuseDetected: 0,
     grantsKilled: 0,
     revocations: 0,

@@ -40,6 +40,12 @@ export interface TestIssuerBehaviour {
   accessTokenRevocation: 'grant' | 'token';
   /** Whether earlier access tokens of a grant outlive its rotation; default `valid`. */
   accessTokenAfterRotation: 'valid' | 'revoked';
+  /** Whether an exchanged token (RFC 8693) lives on a grant of its own (default) or on that of its subject token. */
+  exchangedTokenGrant: 'own' | 'subject';
+  /** Whether the token endpoint wants a nonce in DPoP proofs (RFC 9449 section 8); default `false`. */
+  proofNonces: boolean;
+  /** Issuers whose identity assertions (ID-JAG) are taken for grants; default none. */
+  identityProviders: readonly string[];
   /** Default: `${issuer.url}/api` with the scopes `read`, `write` and `admin`. The first one serves requests that name none. */
   resources: TestResources;
 }
@@ -75,6 +81,9 @@ export function liveBehaviour(url: string, options: TestIssuerOptions): TestIssu
     introspection: true,
     accessTokenRevocation: 'grant',
     accessTokenAfterRotation: 'valid',
+    exchangedTokenGrant: 'own',
+    proofNonces: false,
+    identityProviders: [],
     resources: { [`${url}/api`]: { scopes: ['read', 'write', 'admin'] } },
     ...given,
   };
@@ -105,6 +114,9 @@ const expectations: Record<keyof TestIssuerBehaviour, [string, (value: unknown) 
     "'valid' or 'revoked'",
     (value) => value === 'valid' || value === 'revoked',
   ],
+  exchangedTokenGrant: ["'own' or 'subject'", (value) => value === 'own' || value === 'subject'],
+  proofNonces: ['a boolean', isBoolean],
+  identityProviders: ['a list of URLs', (value) => Array.isArray(value) && value.every(isUrl)],
   resources: ['a record of resource indicator to { scopes }, with one entry or more', isResources],
 };
 
@@ -128,6 +140,10 @@ function isBehaviour(field: string): field is keyof TestIssuerBehaviour {
 
 function isNumberFrom(minimum: number, value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= minimum;
+}
+
+function isUrl(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value);
 }
 
 function isBoolean(value: unknown): boolean {

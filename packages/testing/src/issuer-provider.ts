@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type ClientMetadata, errors, Provider, type ResourceServer } from 'oidc-provider';
+import type { Actor } from './access-token-facts.ts';
 import type { BackchannelRequests } from './backchannel-authentication.ts';
 import { createIssuerAdapter, reuseDetail } from './issuer-adapter.ts';
 import { interactionPath } from './issuer-interactions.ts';
@@ -24,7 +25,15 @@ export interface IssuerParts {
   readonly users: TestUsers;
   readonly signingKey: JWK;
   readonly backchannel: BackchannelRequests;
+  /** Who acts by an exchanged token that is being made. */
+  readonly actors: WeakMap<object, Actor>;
 }
+
+/** The grant type of a token exchange (RFC 8693 section 2.1). */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** The grant type of an assertion (RFC 7523 section 2.1). */
+export const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 const daySeconds = 24 * 60 * 60;
 
@@ -93,6 +102,10 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
         },
       },
     },
+    extraTokenClaims: (_context, token) => {
+      const actor = parts.actors.get(token);
+      return actor && { act: actor };
+    },
     renderError: (context, body) => {
       context.type = 'application/json';
       context.body = JSON.stringify(body);
@@ -124,6 +137,11 @@ export function createProvider(parts: IssuerParts, options: TestIssuerOptions): 
         },
       },
       clientCredentials: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: randomBytes(32),
+        requireNonce: () => behaviour.proofNonces,
+      },
       introspection: {
         enabled: true,
         allowedPolicy: (_context, client, token) =>
@@ -177,7 +195,14 @@ function clientMetadata(client: TestClient): ClientMetadata {
       'authorization_code',
       'refresh_token',
       'urn:ietf:params:oauth:grant-type:device_code',
-      ...(isPublic ? [] : ['client_credentials', 'urn:openid:params:grant-type:ciba']),
+      ...(isPublic
+        ? []
+        : [
+            'client_credentials',
+            'urn:openid:params:grant-type:ciba',
+            tokenExchangeGrant,
+            jwtBearerGrant,
+          ]),
     ],
     response_types: ['code'],
     redirect_uris: [...(client.redirectUris ?? ['http://127.0.0.1:9999/callback'])],

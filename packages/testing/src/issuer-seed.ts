@@ -11,6 +11,8 @@ export interface SeedGrantOptions {
   readonly scopes?: readonly string[];
   /** Resource indicators (RFC 8707); default the issuer's first resource. */
   readonly resources?: readonly string[];
+  /** Binds the tokens to the key with this thumbprint (RFC 9449 section 6.1). */
+  readonly keyThumbprint?: string;
 }
 
 /** A token response (RFC 6749 section 5.1), with a refresh token. */
@@ -67,7 +69,15 @@ export async function seedGrant(
   }
   const grantId = await grant.save();
 
-  const shared = { accountId: subject, client, grantId, gty: 'authorization_code', claims: {} };
+  const { keyThumbprint: jkt } = options;
+  const shared = {
+    accountId: subject,
+    client,
+    grantId,
+    gty: 'authorization_code',
+    claims: {},
+    ...(jkt === undefined ? {} : { jkt }),
+  };
   const refreshToken = new provider.RefreshToken({
     ...shared,
     scope: [...new Set([...ownScopes, ...scopes])].join(' '),
@@ -84,7 +94,7 @@ export async function seedGrant(
   const tokenResponse = {
     access_token: await accessToken.save(),
     refresh_token: await refreshToken.save(),
-    token_type: 'Bearer',
+    token_type: accessToken.tokenType,
     expires_in: wholeSeconds(behaviour.accessTokenLifetimeMs),
     scope: grant.getResourceScope(first),
   };

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import type { Actor } from './access-token-facts.ts';
 import { type ApiRoutes, routeTable } from './api-routes.ts';
+import { closeServer, listenOnLoopback } from './loopback-server.ts';
+import { createProofChecker } from './proof-of-possession.ts';
+import type { TestIssuer } from './test-issuer.ts';
 import {
   insufficientScope,
   insufficientUserAuthentication,
+  invalidProof,
   invalidToken,
+  nonceWanted,
   type StepUp,
   unauthenticated,
-} from './bearer-challenge.ts';
-import { closeServer, listenOnLoopback } from './loopback-server.ts';
-import type { TestIssuer } from './test-issuer.ts';
+} from './token-challenge.ts';
 import { sendWebResponse, toWebRequest } from './web-request.ts';
 
 /** Options of `createProtectedApi`. */
@@ -27,6 +31,8 @@ export interface AcceptedRequest {
   readonly path: string;
   readonly subject: string;
   readonly scopes: readonly string[];
+  /** Who acted for the subject, as the token says (RFC 8693 section 4.1). */
+  readonly actor?: Actor;
   /** The `Idempotency-Key` header. */
   readonly idempotencyKey: string | undefined;
   /** Epoch ms. */
@@ -42,6 +48,8 @@ export interface ProtectedApi extends AsyncDisposable {
   readonly tokensSeen: ReadonlySet<string>;
   /** While set, every request with a good token is asked for a step up (RFC 9470). */
   requireStepUp: StepUp | undefined;
+  /** Whether a DPoP proof needs a nonce of this API (RFC 9449 section 9); default `false`. */
+  proofNonces: boolean;
   /** The raw values behind `tokensSeen`: canaries to search a run's traces for. Keep them out of logs. */
   tokens(): readonly string[];
   /** Answers the next `count` requests that carry a token with 401 `invalid_token`, though it may be good. */
@@ -52,7 +60,8 @@ export interface ProtectedApi extends AsyncDisposable {
 
 /**
  * Starts a resource server for the tokens of a test issuer. It notices what the issuer notices: expiry, revocation,
- * a disabled user (for JWT access tokens: expiry only). Requests to no route are 404 and need no token.
+ * a disabled user (for JWT access tokens: expiry only), and a token that is bound to a key and comes without a proof
+ * of it (RFC 9449). Requests to no route are 404 and need no token.
  *
  * @throws {TypeError} when a route is not named like `GET /tickets/:id`.
  */
@@ -63,13 +72,14 @@ export async function createProtectedApi(options: ProtectedApiOptions): Promise<
   const tokens = new Set<string>();
   const tokensSeen = new Set<string>();
   let rejections = 0;
+  const checkProof = createProofChecker(() => api.proofNonces);
 
   async function answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     const found = find(request.method, pathname);
     if (!found) return Response.json({ error: 'not_found' }, { status: 404 });
 
-    const token = bearerToken(request);
+    const { scheme, token } = presentedToken(request);
     if (token === undefined) return unauthenticated();
     tokens.add(token);
     tokensSeen.add(createHash('sha256').update(token).digest('hex'));
@@ -81,8 +91,19 @@ export async function createProtectedApi(options: ProtectedApiOptions): Promise<
     if (!facts || (audience !== undefined && !facts.audience.includes(audience))) {
       return invalidToken();
     }
+    const proof = await checkProof(request.headers.get('dpop') ?? undefined, {
+      method: request.method,
+      url: `${url}${pathname}`,
+      accessToken: token,
+    });
+    if (proof.status === 'nonceWanted') return nonceWanted(proof.nonce);
+    if (proof.status === 'bad') return invalidProof(proof.problem);
+    const thumbprint = proof.status === 'good' ? proof.thumbprint : undefined;
+    // A bound token that comes as a bearer token is refused too: whoever stole it would send it so.
+    if (thumbprint !== facts.keyThumbprint || (scheme === 'dpop') !== (thumbprint !== undefined))
+      return invalidToken();
     if (api.requireStepUp) return insufficientUserAuthentication(api.requireStepUp);
-    const { subject, scopes } = facts;
+    const { subject, scopes, actor } = facts;
     if (!found.route.scopes.every((scope) => scopes.includes(scope))) {
       return insufficientScope(found.route.scopes);
     }
@@ -91,6 +112,7 @@ export async function createProtectedApi(options: ProtectedApiOptions): Promise<
       path: pathname,
       subject,
       scopes,
+      ...(actor === undefined ? {} : { actor }),
       idempotencyKey: request.headers.get('idempotency-key') ?? undefined,
       at: Date.now(),
     });
@@ -114,6 +136,7 @@ export async function createProtectedApi(options: ProtectedApiOptions): Promise<
     accepted,
     tokensSeen,
     requireStepUp: undefined,
+    proofNonces: false,
     tokens: () => [...tokens],
     rejectNext(count) {
       rejections = count;
@@ -124,8 +147,13 @@ export async function createProtectedApi(options: ProtectedApiOptions): Promise<
   return api;
 }
 
-/** The token of an `Authorization: Bearer` header (RFC 6750 section 2.1). */
-function bearerToken(request: Request): string | undefined {
-  const [scheme = '', token] = (request.headers.get('authorization') ?? '').split(' ');
-  return scheme.toLowerCase() === 'bearer' && token ? token : undefined;
+/** The token of an `Authorization` header (RFC 6750 section 2.1, RFC 9449 section 7.1). */
+function presentedToken(request: Request): {
+  readonly scheme: string;
+  readonly token: string | undefined;
+} {
+  const [name = '', token] = (request.headers.get('authorization') ?? '').split(' ');
+  const scheme = name.toLowerCase();
+  const isKnown = scheme === 'bearer' || scheme === 'dpop';
+  return { scheme, token: isKnown && token ? token : undefined };
 }

@@ -7,6 +7,7 @@ import {
 } from './backchannel-authentication.ts';
 import { type AuthorizeOptions, walkCodeFlow } from './code-flow.ts';
 import { walkDeviceFlow } from './device-flow.ts';
+import { registerIdentityAssertion } from './identity-assertion.ts';
 import { createFaultPlans, type FaultPlan } from './issuer-faults.ts';
 import { interactionPages } from './issuer-interactions.ts';
 import {
@@ -24,9 +25,11 @@ import {
 } from './issuer-options.ts';
 import { createProvider, createSigningKey, type IssuerParts } from './issuer-provider.ts';
 import { type SeededGrant, type SeedGrantOptions, seedGrant } from './issuer-seed.ts';
-import { createTestUsers, scimUsers, type TestUser } from './issuer-users.ts';
+import { createTestUsers, type TestUser } from './issuer-users.ts';
 import { closeServer, listenOnLoopback } from './loopback-server.ts';
+import { scimUsers } from './scim-users.ts';
 import { type Middleware, tokenEndpoint } from './token-endpoint.ts';
+import { registerTokenExchange } from './token-exchange.ts';
 
 /** A real authorization server in this process, on a loopback port of its own. */
 export interface TestIssuer extends AsyncDisposable {
@@ -92,7 +95,8 @@ export interface TestIssuer extends AsyncDisposable {
 
 /**
  * Starts a test issuer: `oidc-provider` with rotation, reuse detection that revokes the whole grant, resource
- * indicators, revocation, introspection, PKCE, and a fault switch at the token endpoint.
+ * indicators, revocation, introspection, PKCE, token exchange (RFC 8693; the parameter `requested_expires_in` asks for a
+ * lifetime in seconds), identity assertions (ID-JAG) of issuers that it is told to trust, DPoP (RFC 9449), and a fault switch at the token endpoint.
  *
  * @throws {TypeError} when an option is wrong; names the option, what was expected and what came.
  */
@@ -107,9 +111,12 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     users: createTestUsers(),
     signingKey: await createSigningKey(),
     backchannel: createBackchannelRequests(),
+    actors: new WeakMap(),
   };
   const { behaviour, ledger, users } = parts;
   const provider = createProvider(parts, options);
+  registerTokenExchange(provider, parts);
+  registerIdentityAssertion(provider, parts);
   const plans = createFaultPlans();
   const adminToken = randomUUID();
 

@@ -34,9 +34,28 @@ export function insufficientUserAuthentication({ acrValues, maxAge }: StepUp): R
   });
 }
 
-function challenge(status: number, parameters: Readonly<Record<string, string>>): Response {
+/** 401 for a DPoP proof that does not fit the request (RFC 9449 section 7.1). */
+export function invalidProof(problem: string): Response {
+  return challenge(401, { error: 'invalid_dpop_proof', error_description: problem }, 'DPoP');
+}
+
+/** 401 for a DPoP proof without a nonce of this resource, with the one to use (RFC 9449 section 9). */
+export function nonceWanted(nonce: string): Response {
+  const response = challenge(401, { error: 'use_dpop_nonce' }, 'DPoP');
+  response.headers.set('dpop-nonce', nonce);
+  return response;
+}
+
+function challenge(
+  status: number,
+  parameters: Readonly<Record<string, string>>,
+  scheme: 'Bearer' | 'DPoP' = 'Bearer',
+): Response {
   const list = Object.entries({ realm: 'api', ...parameters })
     .map(([name, value]) => `${name}="${value}"`)
     .join(', ');
-  return Response.json(parameters, { status, headers: { 'www-authenticate': `Bearer ${list}` } });
+  return Response.json(parameters, {
+    status,
+    headers: { 'www-authenticate': `${scheme} ${list}` },
+  });
 }

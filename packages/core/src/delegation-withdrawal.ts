@@ -1,0 +1,66 @@
+import { type DelegationRecord, type ExchangedDelegation, isExchanged } from './delegation.ts';
+import { revokeDelegated } from './delegation-revocation.ts';
+import {
+  aboutDelegation,
+  nextTryAt,
+  readDelegation,
+  swapDelegation,
+  withoutRetry,
+} from './delegation-store.ts';
+import type { Runtime } from './runtime.ts';
+import type { Tasks } from './tasks.ts';
+
+/** Revokes what the tasks of a revoked principal work with, whichever process made it. */
+export async function withdrawDelegations(
+  runtime: Runtime,
+  tasks: Tasks,
+  subject: string,
+): Promise<void> {
+  const { records } = runtime;
+  const keys: string[] = [];
+  for await (const { key } of records.list({ kind: 'delegation', status: 'live', subject }))
+    keys.push(key);
+  for (const key of keys) {
+    const found = await records.get<DelegationRecord>(key);
+    if (found !== undefined) await withdrawDelegation(runtime, tasks, found.value.id);
+  }
+}
+
+/**
+ * Revokes the tokens of a delegation whose principal was revoked. It goes on, without tokens: the gate decides whether
+ * there will be others. What cannot be revoked now is due again.
+ */
+export async function withdrawDelegation(
+  runtime: Runtime,
+  tasks: Tasks,
+  delegationId: string,
+): Promise<void> {
+  for (;;) {
+    const { version, value: delegation } = await readDelegation(runtime, delegationId);
+    if (delegation.status !== 'live' || delegation.strategy === 'shared') return;
+    const attempts = delegation.withdrawing === true ? delegation.attempts + 1 : 1;
+    const dueAt = nextTryAt(runtime, attempts);
+    const withdrawing = { ...delegation, withdrawing: true, attempts, dueAt };
+    if (!(await swapDelegation(runtime, version, withdrawing))) continue;
+
+    const { status } = await revokeDelegated(runtime, withdrawing);
+    const after = withoutRetry(withdrawing);
+    // What could not be revoked is still the end's to tell of.
+    const next = status === 'revoked' && isExchanged(after) ? withoutTokens(after) : after;
+    // Lost to whoever mints, ends or withdraws it meanwhile: then it is due once more, and nothing is lost by that.
+    if (status !== 'revoking') await swapDelegation(runtime, version + 1, next);
+    const task = await tasks.load(delegation.taskId);
+    if (task !== undefined)
+      tasks.audit(task.current.value, {
+        type: 'delegation-withdrawn',
+        ...aboutDelegation(delegation),
+        outcome: status,
+      });
+    return;
+  }
+}
+
+function withoutTokens(delegation: ExchangedDelegation): ExchangedDelegation {
+  const { superseded: _revoked, ...rest } = delegation;
+  return { ...rest, slots: {} };
+}

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { runChaos } from './chaos.ts';
+
+/** A short run; `pnpm chaos` is for long ones, and for the stores with a server. */
+const run = { store: 'sqlite', seconds: 12, seed: 20_26 } as const;
+
+describe('workers that are killed and stopped all the time', () => {
+  it('lose no grant at an issuer with leeway', async () => {
+    const result = await runChaos({ ...run, issuer: 'leeway' });
+
+    expect(result.problems).toEqual([]);
+    expect(result).toMatchObject({ lost: 0, expiredHandedOut: 0 });
+    expect(result.kills).toBeGreaterThan(0);
+    expect(result.stalls).toBeGreaterThan(0);
+  }, 240_000);
+
+  it('lose only what was under way when they died at a strict issuer, and the audit log says so', async () => {
+    const result = await runChaos({ ...run, issuer: 'strict' });
+
+    expect(result.problems).toEqual([]);
+    expect(result).toMatchObject({ expiredHandedOut: 0, unrecordedPresentations: 0 });
+    expect(result.kills).toBeGreaterThan(0);
+  }, 240_000);
+});
