@@ -1,36 +1,37 @@
 // The process that listens to the directory. It runs no agent and holds no token.
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { receiveEvent } from './event.ts';
+import { createPushReceiver, createStreamClient, eventTypes } from '@outlive/signals';
+import { serveHandler } from '@outlive/testing';
 import type { Assignment, Report } from './messages.ts';
 import { openRuntime } from './runtime.ts';
 
 const [assignment]: [Assignment] = (await once(process, 'message')) as [Assignment];
-const { outlive } = openRuntime(assignment.runtime);
+const { transmitter } = assignment;
+if (transmitter === undefined) throw new Error('the desk was not told where events come from');
+const runtime = openRuntime(assignment.runtime);
 
-const server = createServer(async (request, response) => {
-  const { authorization } = request.headers;
-  const body = await text(request);
-  const status = await receiveEvent(
-    outlive,
-    { authorization, body },
-    assignment.eventsToken ?? '',
-  ).catch((error: unknown) => {
-    console.error(error);
-    return 503;
-  });
-  response.writeHead(status).end();
+// What the transmitter shows when it pushes, on top of the signature of each token.
+const authorization = `Bearer ${crypto.randomUUID()}`;
+const server = await serveHandler(
+  createPushReceiver({
+    outlive: runtime.outlive,
+    issuer: transmitter.url,
+    audience: transmitter.audience,
+    authorization,
+  }),
+);
+const stream = await createStreamClient({
+  issuer: transmitter.url,
+  authorization: `Bearer ${transmitter.managementToken}`,
+}).ensureStream({
+  delivery: { method: 'push', endpoint: `${server.url}/events`, authorization },
+  events: [eventTypes.accountDisabled, eventTypes.sessionRevoked],
 });
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const { port } = server.address() as AddressInfo;
-const listening: Report = { type: 'listening', url: `http://127.0.0.1:${port}/events` };
+const listening: Report = { type: 'listening', streamId: stream.id };
 process.send?.(listening);
 
 process.once('disconnect', async () => {
-  server.close();
-  await outlive.close();
+  await server.close();
+  await runtime[Symbol.asyncDispose]();
   process.exit();
 });

@@ -1,13 +1,23 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventTypes } from '@outlive/signals';
+import {
+  createTestTransmitter,
+  type TestTransmitter,
+  type TransmittedEvent,
+} from '@outlive/testing';
 import { clerk, startCompany } from './company.ts';
-import { type AccountDisabled, accountDisabled } from './event.ts';
 import { startInbox } from './inbox.ts';
 import { manager, openRuntime, type RuntimeSettings } from './runtime.ts';
 import { createStaff } from './staff.ts';
 import { paying } from './tools.ts';
+
+/** The name of this app at the transmitter. */
+const audience = 'https://refunds.example';
+/** The clerk's name there. */
+const clerkThere = 'E-1042';
 
 const folder = await mkdtemp(join(tmpdir(), 'outlive-offboarded-'));
 try {
@@ -19,6 +29,7 @@ try {
 /** Tells the story. Answers whether everything was as the README promises. */
 async function tellStory(): Promise<boolean> {
   await using company = await startCompany();
+  await using transmitter = await createTestTransmitter({ audience });
   const inboxSecret = randomBytes(32);
   await using inbox = await startInbox(inboxSecret);
   const settings: RuntimeSettings = {
@@ -43,8 +54,12 @@ async function tellStory(): Promise<boolean> {
     requirements: [paying],
     expectedDurationMs: 3_600_000,
   });
-  const eventsToken = randomUUID();
-  const desk = staff.start('desk-worker.ts', { runtime: settings, eventsToken });
+  const { url, managementToken } = transmitter;
+  await outlive.directory.link({ directory: url, format: 'iss_sub', id: clerkThere }, principal);
+  const desk = staff.start('desk-worker.ts', {
+    runtime: settings,
+    transmitter: { url, audience, managementToken },
+  });
   const agents = ['a', 'b'].map((name) =>
     staff.start('agent-worker.ts', { runtime: settings, agent: { name, taskId: task.id } }),
   );
@@ -53,24 +68,17 @@ async function tellStory(): Promise<boolean> {
     `two processes pay refunds in the name of ${clerk}; a third listens to the directory`,
   );
   await Promise.all(agents.map((agent) => agent.heard('waiting')));
-  const { url } = await desk.heard('listening');
+  const { streamId } = await desk.heard('listening');
 
   await company.setClerkActive(false);
-  const event: AccountDisabled = {
-    jti: randomUUID(),
-    sub_id: { format: 'opaque', id: clerk },
-    events: { [accountDisabled]: {} },
+  const event = {
+    type: eventTypes.accountDisabled,
+    subject: { format: 'iss_sub', iss: url, sub: clerkThere },
   };
-  const push = (token: string): Promise<Response> =>
-    fetch(url, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
-      body: JSON.stringify(event),
-    });
-  const forged = (await push('guessed')).status;
-  const accepted = (await push(eventsToken)).status;
+  const forged = await pushForged(transmitter, streamId, event);
+  const [pushed] = await transmitter.send(event);
   const offboardedAt = Date.now();
-  tell('09:30', `${clerk} is offboarded; the directory pushes the event: ${accepted}`);
+  tell('09:30', `${clerk} is offboarded; the directory pushes the event: ${pushed?.status}`);
 
   for (const agent of agents) agent.goOn();
   const ends = await Promise.all(agents.map((agent) => agent.heard('ended')));
@@ -96,8 +104,8 @@ async function tellStory(): Promise<boolean> {
   const log = await readFile(settings.auditPath, 'utf8');
 
   return check({
-    'a forged event is refused': forged === 401,
-    'the event is accepted when it is durable': accepted === 202,
+    'a forged event is refused': forged === 400,
+    'the event is accepted when it is durable': pushed?.status === 202,
     'four refunds were paid before 09:30': company.paid.length === 4,
     'none was paid after it': company.paid.every(({ at }) => at <= offboardedAt),
     'both runs are paused': statuses.every((one) => one === 'paused'),
@@ -117,6 +125,28 @@ async function tellStory(): Promise<boolean> {
       .issuedTokens()
       .every(({ value }) => !log.includes(value)),
   });
+}
+
+/** What somebody sends who knows everything but the transmitter's key. Answers the status. */
+async function pushForged(
+  transmitter: TestTransmitter,
+  streamId: string,
+  event: TransmittedEvent,
+): Promise<number | undefined> {
+  const stream = transmitter.streams.find(({ stream_id }) => stream_id === streamId);
+  if (stream === undefined) return undefined;
+  const { privateKey } = await crypto.subtle.generateKey(
+    {
+      name: 'RSASSA-PKCS1-v1_5',
+      modulusLength: 2048,
+      publicExponent: new Uint8Array([1, 0, 1]),
+      hash: 'SHA-256',
+    },
+    false,
+    ['sign', 'verify'],
+  );
+  const token = await transmitter.sign(transmitter.claims(event), { key: privateKey });
+  return (await transmitter.push(stream, token)).status;
 }
 
 function tell(time: string, what: string): void {

@@ -5,14 +5,18 @@ export interface Assignment {
   readonly runtime: RuntimeSettings;
   /** For an agent: whose refunds it pays, and in which task. */
   readonly agent?: { readonly name: string; readonly taskId: string };
-  /** For the desk: what the directory shows when it pushes an event. */
-  readonly eventsToken?: string;
+  /** For the desk: who sends events about people. */
+  readonly transmitter?: {
+    readonly url: string;
+    readonly audience: string;
+    readonly managementToken: string;
+  };
 }
 
 /** What a process says. */
 export type Report =
-  /** The desk can be reached. */
-  | { readonly type: 'listening'; readonly url: string }
+  /** The desk has set up its stream of events. */
+  | { readonly type: 'listening'; readonly streamId: string }
   /** An agent's model was called. */
   | { readonly type: 'model-called'; readonly at: number }
   /** An agent has paid what it may before lunch, and waits for the next word. */

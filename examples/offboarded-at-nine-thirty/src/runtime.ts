@@ -2,11 +2,11 @@ import {
   createOutlive,
   defaultEscalation,
   type EscalationPolicy,
-  type Gate,
   type Outlive,
   webhookNotifier,
 } from '@outlive/core';
 import { fileSink } from '@outlive/core/node';
+import { scimSource } from '@outlive/signals';
 import { sqliteStore } from '@outlive/sqlite';
 import { clerk, paymentScopes } from './company.ts';
 
@@ -55,7 +55,13 @@ export function openRuntime(settings: RuntimeSettings): AsyncDisposable & { outl
     resources: {
       payments: { provider: 'company', baseUrl: settings.apiUrl, scopes: paymentScopes },
     },
-    gate: [{ name: 'directory', check: directory(settings.issuerUrl) }],
+    gate: [
+      scimSource({
+        name: 'directory',
+        baseUrl: `${settings.issuerUrl}/scim/v2`,
+        whenInactive: 'revoked',
+      }),
+    ],
     policy: {
       escalate,
       authorize({ by, task }) {
@@ -72,16 +78,5 @@ export function openRuntime(settings: RuntimeSettings): AsyncDisposable & { outl
       await outlive.close();
       await store.close();
     },
-  };
-}
-
-/** Asks the directory (SCIM 2.0) whether the person is still active. */
-function directory(url: string): Gate {
-  return async ({ subject }, { signal }) => {
-    const response = await fetch(`${url}/scim/v2/Users/${subject}`, { signal });
-    if (!response.ok) return 'unknown';
-    const user: unknown = await response.json();
-    const isActive = typeof user === 'object' && user !== null && 'active' in user && user.active;
-    return isActive === true ? 'active' : 'revoked';
   };
 }
