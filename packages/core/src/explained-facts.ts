@@ -1,4 +1,5 @@
 import type { AuditEntry } from './audit-chain.ts';
+import type { AuditEventType } from './audit-event.ts';
 import type { CallOutcome } from './call-record.ts';
 
 /** What a task was given at one resource, and how that stands. */
@@ -97,11 +98,11 @@ function authoritiesOf(
       minted.set(entry.delegationId ?? `${entry.resource} ${entry.grant}`, entry);
   return [...minted.values()].map((entry) => {
     const { delegationId, provider, resource, scopes = [], grant } = entry;
-    const end = own.findLast(
+    const last = own.findLast(
       (later) =>
         later.delegationId === delegationId &&
         delegationId !== undefined &&
-        later.type.startsWith('delegation-revo'),
+        aboutAuthority.has(later.type),
     );
     return {
       ...(delegationId === undefined ? {} : { delegationId }),
@@ -109,16 +110,24 @@ function authoritiesOf(
       ...(resource === undefined ? {} : { resource }),
       scopes,
       ...(grant === undefined ? {} : { grant }),
-      state: stateAfter(end),
+      state: stateAfter(last),
       ...grantFacts(entries, grant),
     };
   });
 }
 
-function stateAfter(end: AuditEntry | undefined): ExplainedAuthority['state'] {
-  if (end === undefined) return 'live';
-  if (end.type === 'delegation-revocation-failed') return 'revocation failed';
-  return end.outcome === 'lapsing' ? 'lapsing' : 'revoked';
+/** What changes whether a delegation can be used. */
+const aboutAuthority: ReadonlySet<AuditEventType> = new Set([
+  'token-exchanged',
+  'delegation-withdrawn',
+  'delegation-revoked',
+  'delegation-revocation-failed',
+]);
+
+function stateAfter(last: AuditEntry | undefined): ExplainedAuthority['state'] {
+  if (last === undefined || last.type === 'token-exchanged') return 'live';
+  if (last.type === 'delegation-revocation-failed') return 'revocation failed';
+  return last.outcome === 'lapsing' ? 'lapsing' : 'revoked';
 }
 
 function grantFacts(
