@@ -61,6 +61,8 @@ export interface AuditEvent {
   readonly scopes?: readonly string[];
   readonly attempt?: string;
   readonly generation?: number;
+  /** The agent loop that a call belongs to: within one, tool call ids are unique. */
+  readonly runId?: string;
   readonly toolCallId?: string;
   readonly toolName?: string;
   readonly effect?: string;

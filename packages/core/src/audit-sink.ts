@@ -1,5 +1,6 @@
 import type { AuditEntry } from './audit-chain.ts';
 import { type Clock, sleep } from './clock.ts';
+import { createQueueWaiters } from './queue-waiters.ts';
 
 /** A further place that receives every entry this process has stored. */
 export interface AuditSink {
@@ -46,7 +47,7 @@ export function createSinkFeed(
 ): SinkFeed {
   const mustTake = sink.whenFailing === 'stop';
   const queue: AuditEntry[] = [];
-  const waiters = new Set<{ left: number; resolve: () => void }>();
+  const waiters = createQueueWaiters();
   let running = false;
   let stopWaiting = new AbortController();
 
@@ -69,7 +70,7 @@ export function createSinkFeed(
         continue;
       }
       events.failing(true);
-      releaseWaiters();
+      waiters.release();
       await pause(Math.min(firstRetryMs * 2 ** refusals, longestRetryMs));
       refusals += 1;
     }
@@ -97,17 +98,7 @@ export function createSinkFeed(
   function taken(entry: AuditEntry): void {
     // After `abandon` the queue is empty, or holds what came later.
     if (queue[0] === entry) queue.shift();
-    for (const waiter of waiters) {
-      waiter.left -= 1;
-      if (waiter.left > 0) continue;
-      waiters.delete(waiter);
-      waiter.resolve();
-    }
-  }
-
-  function releaseWaiters(): void {
-    for (const { resolve } of waiters) resolve();
-    waiters.clear();
+    waiters.countDown();
   }
 
   return {
@@ -126,15 +117,13 @@ export function createSinkFeed(
     },
     settled() {
       if (queue.length === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        waiters.add({ left: queue.length, resolve });
-        stopWaiting.abort();
-      });
+      stopWaiting.abort();
+      return waiters.wait(queue.length);
     },
     abandon() {
       const left = queue.length;
       queue.length = 0;
-      releaseWaiters();
+      waiters.release();
       stopWaiting.abort();
       return left;
     },

@@ -9,6 +9,7 @@ import {
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { KeyedHash } from './keyed-hash.ts';
+import { createQueueWaiters } from './queue-waiters.ts';
 import type { Store } from './store.ts';
 
 /** An event that waits to be stored. */
@@ -58,7 +59,7 @@ const longestRetryMs = 30_000;
 export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   const { stream, store, keyedHash, clock } = options;
   const queue: PendingEvent[] = [];
-  const waiters = new Set<{ left: number; resolve: () => void }>();
+  const waiters = createQueueWaiters();
   let head = options.head;
   /** Where the first event of the queue has been sent, and may have landed without our knowing. */
   let sentAt: number | undefined;
@@ -76,16 +77,14 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
 
     attempt() {
       if (queue.length === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        waiters.add({ left: queue.length, resolve });
-        wake?.();
-      });
+      wake?.();
+      return waiters.wait(queue.length);
     },
 
     abandon() {
       const left = queue.length;
       queue.length = 0;
-      releaseWaiters();
+      waiters.release();
       wake?.();
       return left;
     },
@@ -102,13 +101,13 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
         sentAt = undefined;
         // After `abandon` the queue is empty, or already holds nothing of ours.
         if (queue[0] === current) queue.shift();
-        countDown();
+        waiters.countDown();
         continue;
       }
       if (refusals === 0) options.onUnavailable(outcome.refused);
       const wait = waitBeforeRetry(refusals);
       refusals += 1;
-      releaseWaiters();
+      waiters.release();
       await wait;
     }
     running = false;
@@ -198,19 +197,5 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
       const cancel = clock.schedule(done, longest * (0.5 + Math.random() / 2));
       wake = done;
     });
-  }
-
-  function countDown(): void {
-    for (const waiter of waiters) {
-      waiter.left -= 1;
-      if (waiter.left > 0) continue;
-      waiters.delete(waiter);
-      waiter.resolve();
-    }
-  }
-
-  function releaseWaiters(): void {
-    for (const { resolve } of waiters) resolve();
-    waiters.clear();
   }
 }

@@ -174,7 +174,8 @@ export class CallEntry {
 
   #audit(event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {
     const { toolCallId, toolName } = this.#invocation;
-    this.#context.audit({ toolCallId, toolName, ...this.#needs(), ...event });
+    const { runId } = this.#context;
+    this.#context.audit({ runId, toolCallId, toolName, ...this.#needs(), ...event });
   }
 
   #needs(): Pick<LedgerEntry, 'resource' | 'scopes' | 'effect'> {

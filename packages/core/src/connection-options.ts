@@ -79,22 +79,22 @@ const options = {
   issuerSubject: text.optional(),
 };
 /** Checks what `connect.start` takes. */
-export const startSchema = z.strictObject({
+export const startSchema: z.ZodType = z.strictObject({
   ...options,
   session: text,
   loginHint: text.optional(),
   parameters: z.record(z.string(), z.string()).optional(),
 });
 /** Checks what `connect.device` takes. */
-export const deviceSchema = z.strictObject(options);
+export const deviceSchema: z.ZodType = z.strictObject(options);
 /** Checks what `connect.backchannel` takes. */
-export const backchannelSchema = z.strictObject({
+export const backchannelSchema: z.ZodType = z.strictObject({
   ...options,
   loginHint: text,
   bindingMessage: text.optional(),
 });
 /** Checks what `connect.callback` takes. */
-export const finishSchema = z.strictObject({
+export const finishSchema: z.ZodType = z.strictObject({
   url: z.union([z.url(), z.instanceof(URL)]),
   session: text,
   principal: principalSchema.optional(),

@@ -57,8 +57,8 @@ function personOf(principal: Principal | undefined): string {
 function answers({ facts }: TimelineParts): string {
   const { authorities, calls, personState } = facts;
   const of = (...outcomes: ExplainedCall['outcome'][]): string => {
-    const found = calls.filter(({ outcome }) => outcomes.includes(outcome)).map(callWords);
-    return found.length === 0 ? 'nothing' : found.join(', ');
+    const found = calls.filter(({ outcome }) => outcomes.includes(outcome));
+    return found.length === 0 ? 'nothing' : byTool(found).join(', ');
   };
   const lines = [
     ...authorities.map((authority) => ['authority', authorityWords(authority)]),
@@ -76,6 +76,19 @@ function authorityWords(authority: ExplainedAuthority): string {
   const from = grant === undefined ? '' : ` of grant ${grant.slice(0, 8)} (${grantState}${number})`;
   return `${resource}: ${scopes.join(' ')}${from}, ${state}`;
 }
+
+/** Each call by its id while they are few; else how often each tool was called. */
+function byTool(calls: readonly ExplainedCall[]): string[] {
+  if (calls.length <= fewCalls) return calls.map(callWords);
+  const counts = new Map<string, number>();
+  for (const { toolName, toolCallId } of calls) {
+    const name = toolName ?? toolCallId;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, times]) => `${times} ${name}`);
+}
+
+const fewCalls = 5;
 
 function callWords({ toolName, toolCallId, outcome, code, saidBy }: ExplainedCall): string {
   const notes = [

@@ -1,4 +1,5 @@
 import type { AuditEntry } from './audit-chain.ts';
+import type { AuditEventType } from './audit-event.ts';
 import type { CallOutcome } from './call-record.ts';
 
 /** What a task was given at one resource, and how that stands. */
@@ -21,6 +22,8 @@ export interface ExplainedAuthority {
 
 /** One call in somebody's name, from its first entry to its last. */
 export interface ExplainedCall {
+  /** The agent loop it belongs to: within one, tool call ids are unique. */
+  readonly runId?: string;
   readonly toolCallId: string;
   readonly toolName?: string;
   readonly resource?: string;
@@ -95,11 +98,11 @@ function authoritiesOf(
       minted.set(entry.delegationId ?? `${entry.resource} ${entry.grant}`, entry);
   return [...minted.values()].map((entry) => {
     const { delegationId, provider, resource, scopes = [], grant } = entry;
-    const end = own.findLast(
+    const last = own.findLast(
       (later) =>
         later.delegationId === delegationId &&
         delegationId !== undefined &&
-        later.type.startsWith('delegation-revo'),
+        aboutAuthority.has(later.type),
     );
     return {
       ...(delegationId === undefined ? {} : { delegationId }),
@@ -107,16 +110,24 @@ function authoritiesOf(
       ...(resource === undefined ? {} : { resource }),
       scopes,
       ...(grant === undefined ? {} : { grant }),
-      state: stateAfter(end),
+      state: stateAfter(last),
       ...grantFacts(entries, grant),
     };
   });
 }
 
-function stateAfter(end: AuditEntry | undefined): ExplainedAuthority['state'] {
-  if (end === undefined) return 'live';
-  if (end.type === 'delegation-revocation-failed') return 'revocation failed';
-  return end.outcome === 'lapsing' ? 'lapsing' : 'revoked';
+/** What changes whether a delegation can be used. */
+const aboutAuthority: ReadonlySet<AuditEventType> = new Set([
+  'token-exchanged',
+  'delegation-withdrawn',
+  'delegation-revoked',
+  'delegation-revocation-failed',
+]);
+
+function stateAfter(last: AuditEntry | undefined): ExplainedAuthority['state'] {
+  if (last === undefined || last.type === 'token-exchanged') return 'live';
+  if (last.type === 'delegation-revocation-failed') return 'revocation failed';
+  return last.outcome === 'lapsing' ? 'lapsing' : 'revoked';
 }
 
 function grantFacts(
@@ -148,12 +159,14 @@ function isArrival({ type }: AuditEntry): boolean {
 function callsOf(own: readonly AuditEntry[]): ExplainedCall[] {
   const calls = new Map<string, ExplainedCall>();
   for (const entry of own) {
-    const { toolCallId, type, at } = entry;
+    const { runId, toolCallId, type, at } = entry;
     if (toolCallId === undefined || !type.startsWith('tool-call-')) continue;
-    const known = calls.get(toolCallId);
+    const place = `${runId ?? ''} ${toolCallId}`;
+    const known = calls.get(place);
     const begins = type === 'tool-call-started';
     const { toolName, resource, effect, scopes, code } = entry;
-    calls.set(toolCallId, {
+    calls.set(place, {
+      ...(runId === undefined ? {} : { runId }),
       toolCallId,
       ...(toolName === undefined ? {} : { toolName }),
       ...(resource === undefined ? {} : { resource }),

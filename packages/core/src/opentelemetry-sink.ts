@@ -34,7 +34,7 @@ const spans: readonly {
     name: 'outlive.tool_call',
     begins: 'tool-call-started',
     ends: ['tool-call-settled'],
-    id: ({ taskId, toolCallId }) => toolCallId && `${taskId} ${toolCallId}`,
+    id: ({ runId, toolCallId }) => toolCallId && `${runId} ${toolCallId}`,
   },
   {
     name: 'outlive.refresh',

@@ -69,6 +69,7 @@ export class Pauses {
       ...(call === undefined
         ? {}
         : {
+            runId: call.runId,
             toolCallId: call.toolCallId,
             toolName: call.toolName,
             resource: call.resource,

@@ -148,7 +148,7 @@ async function settleDoubts(context: PauseContext, task: TaskRecord, pause: Paus
       tasks.audit(task, {
         type: 'tool-call-settled',
         pauseId: pause.id,
-        ...{ toolCallId, toolName, resource, scopes, effect },
+        ...{ runId, toolCallId, toolName, resource, scopes, effect },
         outcome: isDone ? 'done' : 'refused',
         reason: isDone ? 'people say that it happened' : 'people say that it may run again',
         by: by.map(({ approver }) => approver.id).join(', '),

@@ -66,6 +66,22 @@ it('says who decided what, also whose word was not accepted', async () => {
   ]);
 });
 
+it('tells calls of two runs apart that have the same id', async () => {
+  const { world, process, task, call } = await taskWithCall('reversible');
+  await using _ = world;
+  await call.principal.fetch('items', { method: 'POST' });
+  await call.settle({ ok: true });
+  const invocation = { requirement: writing, toolName: 'items', toolCallId: 'c1', input: {} };
+  const namesake = task.startRun().call(invocation);
+  world.turn('revoked');
+  await namesake.principal.fetch('items', { method: 'POST' }).catch(() => undefined);
+  const { calls } = await process.outlive.explain(task.id);
+  expect(calls.map(({ toolCallId, outcome }) => [toolCallId, outcome])).toEqual([
+    ['c1', 'done'],
+    ['c1', 'refused'],
+  ]);
+});
+
 it('says of a call whose process is gone that no end of it is recorded, from the entries alone', async () => {
   const world = await createWorld();
   await using _ = world;
@@ -79,4 +95,20 @@ it('says of a call whose process is gone that no end of it is recorded, from the
   process.kill();
   const { entries } = await world.start().outlive.explain(task.id);
   expect(factsOf(entries, task.id).calls).toMatchObject([{ outcome: 'under way' }]);
+});
+
+it('counts calls by their tool where they are many', async () => {
+  const { world, process, run, task } = await taskWithCall();
+  await using _ = world;
+  for (let at = 0; at < 6; at += 1) {
+    const call = run.call({
+      requirement: reading,
+      toolName: at === 0 ? 'get' : 'list',
+      toolCallId: `r${at}`,
+      input: {},
+    });
+    await call.principal.fetch('items');
+    await call.settle({ ok: true });
+  }
+  expect((await process.outlive.explain(task.id)).text).toMatch(/^ {2}done {7}1 get, 5 list$/m);
 });
