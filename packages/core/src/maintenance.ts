@@ -77,6 +77,7 @@ export async function maintain(
   for await (const { key, version } of records.list({ kind: 'connection', dueBefore: clock.now() }))
     await records.swap(key, version, null, { kind: 'connection' });
 
+  await holds.retry().catch((error: unknown) => failures.push(error));
   await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
   await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
 
