@@ -34,6 +34,9 @@ export class Holds {
   readonly #runtime: () => Runtime;
   readonly #notice: { readonly afterMs: number; readonly tell: HoldListener | undefined };
 
+  /** Silent sources, each with a principal to ask it about, of which the store could not be told yet. */
+  readonly #unwritten = new Map<string, Principal>();
+
   constructor(
     runtime: () => Runtime,
     notice: { readonly afterMs: number; readonly tell: HoldListener | undefined },
@@ -42,8 +45,19 @@ export class Holds {
     this.#notice = notice;
   }
 
-  /** Notes that `source` is silent. Nothing changes where that is known. */
+  /** Notes that `source` is silent. Nothing changes where that is known. A store that is away is told by {@link retry}. */
   async open(source: string, principal: Principal): Promise<void> {
+    this.#unwritten.set(source, principal);
+    await this.#write(source, principal);
+    this.#unwritten.delete(source);
+  }
+
+  /** Tells the store of what it could not be told. Part of maintenance. */
+  async retry(): Promise<void> {
+    for (const [source, principal] of this.#unwritten) await this.open(source, principal);
+  }
+
+  async #write(source: string, principal: Principal): Promise<void> {
     const { records, clock } = this.#runtime();
     const key = holdKey(source);
     for (;;) {
@@ -60,6 +74,7 @@ export class Holds {
 
   /** Notes that `source` answers again. */
   async end(source: string): Promise<void> {
+    this.#unwritten.delete(source);
     const { records, clock } = this.#runtime();
     const key = holdKey(source);
     for (;;) {

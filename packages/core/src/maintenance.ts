@@ -114,6 +114,7 @@ export async function maintain(
   for await (const { key } of records.list({ kind: 'subject', dueBefore: clock.now() }))
     await withdrawFrom(context, key).catch((error: unknown) => failures.push(error));
 
+  await holds.retry().catch((error: unknown) => failures.push(error));
   await eachDue<Hold>('hold', (hold) => holds.lookAfter(hold));
   await eachDue<ReceivedEvent>('event', (event) => directory.lookAfter(event));
 

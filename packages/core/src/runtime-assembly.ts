@@ -196,7 +196,7 @@ function backgroundOf({ waitUntil }: OutliveOptions): (work: Promise<void>) => v
 /** The notice only spares other processes a wait: each of them asks the gate itself before it mints anything. */
 function ignoreUnpublished(): void {}
 
-/** This process holds by itself; whoever looks after holds finds out for the others. */
+/** This process holds by itself, and maintenance tells the others. */
 function ignoreUnwritten(): void {}
 
 function assembleProvider(
