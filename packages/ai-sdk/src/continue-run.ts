@@ -48,8 +48,12 @@ export async function continueRun(
     going.flatMap(({ toolCallId, agent }) => (agent ? [[toolCallId, agent] as const] : [])),
   );
   const { runId, pauseId } = pausedRun;
+  const declined = pausedRun.pending
+    .filter(({ waitsFor, agent }) => waitsFor === 'authority' && !agent)
+    .map(({ toolCallId }) => toolCallId)
+    .filter((toolCallId) => decline.includes(toolCallId));
   try {
-    const run = await task.resumeRun({ runId, pauseId, toolCallIds, takeOver });
+    const run = await task.resumeRun({ runId, pauseId, toolCallIds, decline: declined, takeOver });
     const { resumableCalls, happenedCalls } = run;
     if (resumableCalls.size + happenedCalls.size === toolCallIds.length) {
       const messages = answeredMessages(pausedRun, answers, happenedCalls);

@@ -135,6 +135,10 @@ function settled(entry: AuditEntry): string {
       return `${tool(entry)} was refused${because(entry)}`;
     case 'unknown':
       return `nobody can tell whether ${tool(entry)} had its effect${because(entry)}`;
+    case 'suspended':
+      return `${tool(entry)} was stopped half way, and will run again from its start`;
+    case 'declined':
+      return `${tool(entry)} was declined by a person`;
     default:
       return `${tool(entry)} ended: ${entry.outcome ?? 'no outcome is recorded'}${because(entry)}`;
   }

@@ -2,7 +2,7 @@ import { type BaseMessage, RemoveMessage } from '@langchain/core/messages';
 import type { ClientTool } from '@langchain/core/tools';
 import { REMOVE_ALL_MESSAGES } from '@langchain/langgraph';
 import { ConfigurationError, requirementOf, type Task } from '@outlive/core';
-import { type AgentMiddleware, createMiddleware } from 'langchain';
+import type { AgentMiddleware } from 'langchain';
 import * as z from 'zod';
 import { StatelessInterrupt } from './auth-interrupt.ts';
 import { checkCalls, type GateRequest, type Passage, passGate } from './gate.ts';
@@ -36,8 +36,15 @@ export interface CredentialMiddlewareOptions {
   readonly startTask?: StartsTasks;
 }
 
-const contextSchema = z.object({ task: z.custom<Task>().optional() });
-const stateSchema = z.object({ _outlive: z.object({ taskId: z.string() }).optional() });
+const contextSchema: z.ZodObject<{ task: z.ZodOptional<z.ZodCustom<Task, Task>> }> = z.object({
+  task: z.custom<Task>().optional(),
+});
+const stateSchema: z.ZodObject<{
+  _outlive: z.ZodOptional<z.ZodObject<{ taskId: z.ZodString }>>;
+}> = z.object({ _outlive: z.object({ taskId: z.string() }).optional() });
+
+/** The middleware that `credentialMiddleware` makes: its context has a `task`, its state nothing that is shown. */
+export type CredentialMiddleware = AgentMiddleware<typeof stateSchema, typeof contextSchema>;
 
 interface HookState {
   readonly messages: BaseMessage[];
@@ -53,7 +60,7 @@ interface HookState {
  */
 export function credentialMiddleware(
   options: CredentialMiddlewareOptions = {},
-): AgentMiddleware<typeof stateSchema, typeof contextSchema> {
+): CredentialMiddleware {
   const { tools = [], preflight = true, withoutCheckpointer = 'interrupt', startTask } = options;
   const starter = startTask === undefined ? undefined : new TaskStarter(startTask, tools);
   const requirements = new Map(
@@ -77,7 +84,7 @@ export function credentialMiddleware(
     return starter.find(runtime, taskIdOf(state));
   }
 
-  return createMiddleware({
+  return {
     name: 'CredentialMiddleware',
     contextSchema,
     stateSchema,
@@ -120,7 +127,7 @@ export function credentialMiddleware(
         return isAnswered ? { messages, jumpTo: 'model' as const } : { messages };
       },
     },
-  });
+  };
 }
 
 /** What the gate's passage means for the conversation, and where the agent goes from there. */

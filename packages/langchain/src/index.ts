@@ -9,7 +9,7 @@ export type {
 } from './credential-tool.ts';
 
 export { credentialMiddleware } from './credential-middleware.ts';
-export type { CredentialMiddlewareOptions } from './credential-middleware.ts';
+export type { CredentialMiddleware, CredentialMiddlewareOptions } from './credential-middleware.ts';
 export { serverUser } from './task-starter.ts';
 export type { PrincipalRuntime, StartsTasks } from './task-starter.ts';
 export { credentialGate } from './credential-gate.ts';

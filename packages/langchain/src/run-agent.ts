@@ -56,22 +56,38 @@ export async function streamAgent(
 ): Promise<StreamRun<unknown>> {
   const invocation = { binding, threadId: threadOf(config.configurable) };
   const { promise: ended, resolve } = Promise.withResolvers<GraphEnd<unknown>>();
-  let interrupted: unknown;
-  const watch = new TransformStream<unknown, unknown>({
-    transform(chunk, controller) {
-      if (isInterrupted(chunk)) interrupted = chunk;
-      controller.enqueue(chunk);
-    },
-    flush: () => resolve({ result: interrupted }),
-    cancel: (error: unknown) => resolve({ error }),
-  });
   const source = await started(agent, input, bound(config, binding));
-  const stream = IterableReadableStream.fromReadableStream(source.pipeThrough(watch));
+  const stream = IterableReadableStream.fromAsyncGenerator(watched(source, resolve));
   const outcome = ended.then(async (end) => {
     const concluded = await conclude(invocation, end);
     return concluded.status === 'completed' ? { ...concluded, result: stream } : concluded;
   });
   return { stream, outcome };
+}
+
+/** The chunks of a stream; `ended` hears how it ended, also when its reader goes away. */
+async function* watched(
+  source: ReadableStream<unknown>,
+  ended: (end: GraphEnd<unknown>) => void,
+): AsyncGenerator<unknown> {
+  const reader = source.getReader();
+  let interrupted: unknown;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (isInterrupted(value)) interrupted = value;
+      yield value;
+    }
+    ended({ result: interrupted });
+  } catch (error) {
+    ended({ error });
+    throw error;
+  } finally {
+    ended({ error: new DOMException('The stream was cancelled.', 'AbortError') });
+    // Not awaited: the graph ends when what it does has ended, and the reader is gone. What fails then was told.
+    reader.cancel().catch(() => undefined);
+  }
 }
 
 /** LangGraph reads the first chunk before it answers: what stops a run there is told by the stream, too. */
