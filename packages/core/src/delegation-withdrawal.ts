@@ -28,7 +28,7 @@ export async function withdrawDelegations(
 
 /**
  * Revokes the tokens of a delegation whose principal was revoked. It goes on, without tokens: the gate decides whether
- * there will be others. What cannot be revoked now is due again.
+ * there will be others. What cannot be revoked now is due again, unless the principal is reinstated by then.
  */
 export async function withdrawDelegation(
   runtime: Runtime,
@@ -38,6 +38,14 @@ export async function withdrawDelegation(
   for (;;) {
     const { version, value: delegation } = await readDelegation(runtime, delegationId);
     if (delegation.status !== 'live' || delegation.strategy === 'shared') return;
+    const { principal, subject } = delegation;
+    const verdict = await runtime.userStates.check(principal, subject, 'revalidate');
+    if (verdict.state === 'active') {
+      // Reinstated meanwhile: what the task works with by now is not to be taken away.
+      if (delegation.withdrawing !== true) return;
+      if (await swapDelegation(runtime, version, withoutRetry(delegation))) return;
+      continue;
+    }
     const attempts = delegation.withdrawing === true ? delegation.attempts + 1 : 1;
     const dueAt = nextTryAt(runtime, attempts);
     const withdrawing = { ...delegation, withdrawing: true, attempts, dueAt };

@@ -7,7 +7,7 @@ import {
   type ProviderConfiguration,
 } from '../src/index.ts';
 import { openProofKey } from '../src/proof-key.ts';
-import { apiOf, exchanging, factsOf } from './exchanging.ts';
+import { apiOf, eventually, exchanging, factsOf } from './exchanging.ts';
 import {
   alice,
   createWorld,
@@ -161,12 +161,12 @@ describe('a nonce', () => {
       number === 2 ? { fault: 'dropAfter' } : undefined,
     );
     const token = task.getAccessToken(reading).catch((error: unknown) => error);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(world.events.map(({ type }) => type)).toContain('refresh-in-doubt'),
     );
     expect((await world.grantRecord()).state.status).toBe('refreshing');
     expect(world.issuer.counters.refreshRequests).toBe(2);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       world.clock.skip(60_001);
       expect(await Promise.race([token, undefined])).toBeDefined();
     });
@@ -209,7 +209,7 @@ describe('exchanged tokens', () => {
     world.issuer.options.proofNonces = true;
     const first = await task.getAccessToken(reading);
     world.clock.skip(untilDueMs);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await task.getAccessToken(reading)).generation).toBeGreaterThan(first.generation),
     );
   });

@@ -190,10 +190,15 @@ describe('the end of a task', () => {
     const { world } = await setUp();
     await using _ = world;
     world.issuer.options.reuse = 'untilChildUsed';
+    world.issuer.options.accessTokenLifetimeMs = 24 * 3_600_000;
     const careful = world.start({
       provider: {
         delegation: 'narrowedRefresh',
-        profile: { accessTokenRevocation: 'token', rotation: 'untilChildUsed' },
+        profile: {
+          accessTokenRevocation: 'token',
+          rotation: 'untilChildUsed',
+          longestAccessTokenMs: 48 * 3_600_000,
+        },
       },
       policy: { maxWaitMs: 24 * 3_600_000 },
     });

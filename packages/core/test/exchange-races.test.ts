@@ -1,6 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TaskEnd } from '../src/index.ts';
-import { apiOf, delegationsOf, type Exchange, exchangingWorld } from './exchanging.ts';
+import { apiOf, delegationsOf, type Exchange, eventually, exchangingWorld } from './exchanging.ts';
 import { alice, never, reading } from './world.ts';
 
 /** More than the store is asked while a token is minted: the last cases find nothing to interrupt. */
@@ -44,7 +44,7 @@ describe('a task that another process ends while a token is minted for it', () =
     await exchange.task.getAccessToken(reading).catch(() => undefined);
     await same?.complete();
 
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await delegationsOf(world)).toMatchObject([{ status: 'revoked' }]);
       expect(await livingTokens(exchange)).toBe(0);
     });
@@ -53,7 +53,10 @@ describe('a task that another process ends while a token is minted for it', () =
 
 describe('a principal who is revoked while a token is minted', () => {
   it.each(points)('at store call %i: no token lives on', async (at) => {
-    const exchange = await exchangingWorld();
+    const exchange = await exchangingWorld({
+      // Time is let pass below, and no token may outlive it.
+      issuer: { accessTokenLifetimeMs: 86_400_000 },
+    });
     await using world = exchange.world;
     const other = world.start({ resources: { api: apiOf(world) } });
     const revoke = () =>
@@ -67,7 +70,7 @@ describe('a principal who is revoked while a token is minted', () => {
     await exchange.task.getAccessToken(reading).catch(() => undefined);
     if (!revoked) await revoke();
 
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       world.clock.skip(10_000);
       await other.outlive.maintain();
       expect(await livingTokens(exchange)).toBe(0);

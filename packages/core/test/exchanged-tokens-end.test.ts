@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Task } from '../src/index.ts';
 import {
   apiOf,
   delegationsOf,
+  eventually,
   exchanging,
   exchangingWorld,
   factsOf,
@@ -44,7 +45,7 @@ describe('the end of a task with exchanged tokens', () => {
     await using _ = world;
     const first = await task.getAccessToken(reading);
     world.clock.skip(untilDueMs);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await task.getAccessToken(reading)).generation).toBeGreaterThan(first.generation),
     );
     const second = await task.getAccessToken(reading);
@@ -196,7 +197,10 @@ describe('a token that nobody has', () => {
   });
 
   it('stays on the books when its minter was killed: by whoever recovers the exchange', async () => {
-    const { world, process, task } = await exchangingWorld();
+    const { world, process, task } = await exchangingWorld({
+      issuer: { accessTokenLifetimeMs: 24 * hourMs },
+      provider: { profile: { exchangedTokenGrant: 'own', longestAccessTokenMs: 48 * hourMs } },
+    });
     await using _ = world;
     using held = heldRequests(world, 'first');
     task.getAccessToken(reading).catch(() => undefined);
@@ -226,10 +230,12 @@ describe('a principal who is revoked', () => {
 
     await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
 
-    await vi.waitFor(async () => expect(await factsOf(world, own)).toBeUndefined());
+    await eventually(async () => expect(await factsOf(world, own)).toBeUndefined());
     expect(world.issuer.grant(grantId).alive).toBe(true);
-    expect((await process.outlive.explain(task.id)).entries.map(({ type }) => type)).toContain(
-      'delegation-withdrawn',
+    await eventually(async () =>
+      expect((await process.outlive.explain(task.id)).entries.map(({ type }) => type)).toContain(
+        'delegation-withdrawn',
+      ),
     );
   });
 
@@ -239,7 +245,7 @@ describe('a principal who is revoked', () => {
     const own = await task.getAccessToken(reading);
     world.turn('revoked');
     await process.outlive.maintain();
-    await vi.waitFor(async () => expect(await factsOf(world, own)).toBeUndefined());
+    await eventually(async () => expect(await factsOf(world, own)).toBeUndefined());
   });
 
   it('is not forgotten when the process that was told has died', async () => {
@@ -271,7 +277,7 @@ describe('a principal who is revoked', () => {
     await using _ = world;
     const own = await task.getAccessToken(reading);
     await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await delegationsOf(world)).toMatchObject([{ status: 'live', withdrawing: true }]),
     );
     await process.outlive.maintain();
@@ -283,12 +289,32 @@ describe('a principal who is revoked', () => {
     expect((await delegationsOf(world))[0]).not.toHaveProperty('withdrawing');
   });
 
+  it('is not taken anything from after they were reinstated', async () => {
+    const issuer = revocationsFail();
+    const { world, process, task } = await exchangingWorld({
+      provider: { ...exchanging, fetch: issuer.fetch },
+    });
+    await using _ = world;
+    const own = await task.getAccessToken(reading);
+    await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
+    await eventually(async () =>
+      expect(await delegationsOf(world)).toMatchObject([{ status: 'live', withdrawing: true }]),
+    );
+    await process.outlive.reportUserState(alice, { state: 'active', source: 'directory' });
+    issuer.back();
+    world.clock.skip(10_000);
+    await process.outlive.maintain();
+
+    expect(await factsOf(world, own)).toBeDefined();
+    expect((await delegationsOf(world))[0]).not.toHaveProperty('dueAt');
+  });
+
   it('whose task goes on later gets new tokens', async () => {
     const { world, process, task } = await exchangingWorld();
     await using _ = world;
     const own = await task.getAccessToken(reading);
     await process.outlive.reportUserState(alice, { state: 'revoked', source: 'directory' });
-    await vi.waitFor(async () => expect(await factsOf(world, own)).toBeUndefined());
+    await eventually(async () => expect(await factsOf(world, own)).toBeUndefined());
     await process.outlive.reportUserState(alice, { state: 'active', source: 'directory' });
 
     const call = task

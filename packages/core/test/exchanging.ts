@@ -61,6 +61,11 @@ export function factsOf(world: World, token: AccessTokenSlot) {
   return world.issuer.accessToken(token.accessToken.reveal());
 }
 
+/** Waits until `assertion` holds: a limit for what hangs, and not a measure. */
+export function eventually(assertion: () => unknown): Promise<unknown> {
+  return vi.waitFor(assertion, { timeout: 20_000 });
+}
+
 /** Requests to the token endpoint that wait until they are let go on. */
 export interface HeldRequests extends Disposable {
   /** Resolves when one has come. */
@@ -86,9 +91,12 @@ export function heldRequests(world: World, which: 'first' | 'all' = 'all'): Held
   };
 }
 
-/** Lets time pass until somebody has recovered what `waiting` waits for. Its process must be patient. */
+/**
+ * Lets time pass until somebody has recovered what `waiting` waits for. Its process must be patient, and tokens must
+ * live for longer than a busy machine may take.
+ */
 export async function recovered<T>(world: World, waiting: Promise<T>): Promise<T> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     world.clock.skip(60_001);
     expect(await Promise.race([waiting, undefined])).toBeDefined();
   });

@@ -1,6 +1,7 @@
 import { createProtectedApi, createTestIssuer } from '@outlive/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createOutlive, memoryStore, type OutliveOptions, type UserState } from '../src/index.ts';
+import { eventually } from './exchanging.ts';
 import { createSkippingClock } from './skipping-clock.ts';
 import { alice, reading, untilUnusableMs, writing } from './world.ts';
 
@@ -109,7 +110,7 @@ describe('a task whose issuer takes the word of an identity provider', () => {
     const task = await world.start();
     const token = (await task.getAccessToken(reading)).accessToken.reveal();
     await world.outlive.reportUserState(alice, { state: 'revoked', source: 'employer' });
-    await vi.waitFor(async () => expect(await world.tickets.accessToken(token)).toBeUndefined());
+    await eventually(async () => expect(await world.tickets.accessToken(token)).toBeUndefined());
     await expect(task.getAccessToken(reading)).rejects.toMatchObject({ code: 'user_state' });
   });
 

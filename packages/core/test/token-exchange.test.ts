@@ -1,6 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Gate, Secret } from '../src/index.ts';
-import { apiOf, exchangingWorld, factsOf, heldRequests } from './exchanging.ts';
+import { apiOf, eventually, exchangingWorld, factsOf, heldRequests } from './exchanging.ts';
 import { alice, lifetimeMs, reading, untilDueMs, untilUnusableMs, writing } from './world.ts';
 
 const isExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -162,7 +162,7 @@ describe('a token that becomes due', () => {
     const first = await task.getAccessToken(reading);
     world.clock.skip(untilDueMs);
     expect(await task.getAccessToken(reading)).toBe(first);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await task.getAccessToken(reading)).generation).toBe(first.generation + 1),
     );
     expect(world.issuer.counters.exchanges).toBe(2);
