@@ -1,4 +1,4 @@
-import type { Outlive, Resumption, Task } from '@outlive/core';
+import type { MaintenanceReport, Outlive, Resumption, Task } from '@outlive/core';
 import {
   type AgentEvent,
   type ErrorReport,
@@ -31,6 +31,7 @@ export interface AgentCommands {
   /** A payment with the principal's fetch, under a run of its own. */
   pay(taskId: string, toolCallId: string): Promise<CallAnswer>;
   resume(pauseId: string): Promise<Resumption['status']>;
+  maintain(): Promise<MaintenanceReport>;
   /** Continues a run that was paused for a payment. */
   payAgain(paused: PausedPayment): Promise<CallAnswer>;
   /** Waits until the token that this process holds cannot be used any more. */
@@ -112,6 +113,7 @@ export function createCommands(parts: CommandParts): AgentCommands {
       return callTool(run, { requirement: sendPayment, toolName: 'sendPayment', toolCallId });
     },
     resume: async (pauseId) => (await outlive.resume(pauseId)).status,
+    maintain: () => outlive.maintain(),
     async payAgain({ taskId, runId, toolCallId, takeOver = false, insist = false }) {
       const task = await existing(taskId);
       const run = await task.resumeRun({ runId, toolCallIds: [toolCallId], takeOver });

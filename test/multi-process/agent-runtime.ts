@@ -5,7 +5,9 @@ import {
   type Journal,
   type Outlive,
   type OutliveOptions,
+  type PolicyConfiguration,
   type Store,
+  webhookNotifier,
 } from '@outlive/core';
 import type { AgentSetup } from './agent-setup.ts';
 
@@ -22,7 +24,10 @@ export interface AgentParts {
 
 /** The runtime of one process: all processes of a test configure the same one. */
 export function createAgentRuntime(
-  setup: Pick<AgentSetup, 'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy' | 'delegation'>,
+  setup: Pick<
+    AgentSetup,
+    'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy' | 'delegation' | 'ladder'
+  >,
   parts: AgentParts,
 ): Outlive {
   return createOutlive({
@@ -46,9 +51,19 @@ export function createAgentRuntime(
         scopes: ['read', 'write'],
       },
     },
+    ...(setup.ladder === undefined ? {} : { notifiers: [webhookNotifier(setup.ladder)] }),
     policy: {
       ...setup.policy,
+      ...escalationOf(setup.ladder),
       authorize: ({ by }) => ({ id: by, roles: ['user', 'manager', 'admin', 'operator'] }),
     },
   });
+}
+
+function escalationOf(ladder: AgentSetup['ladder']): Pick<PolicyConfiguration, 'escalate'> {
+  if (ladder === undefined) return {};
+  const { userForMs } = ladder;
+  return {
+    escalate: () => ({ steps: [{ roles: ['user'], forMs: userForMs }, { roles: ['admin'] }] }),
+  };
 }

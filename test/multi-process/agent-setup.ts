@@ -28,6 +28,12 @@ export interface AgentSetup {
   /** How far the wall clock of the process is ahead, ms. */
   readonly clockAheadMs?: number;
   readonly holdAt?: HoldPoint;
+  /** People who are asked: the user for so long, then an admin, by a webhook. */
+  readonly ladder?: {
+    readonly url: string;
+    readonly secret: Uint8Array;
+    readonly userForMs: number;
+  };
   /** Directory of a journal that keeps responses from the moment they arrive: processes of one host have the same. */
   readonly journal?: string;
 }
