@@ -38,13 +38,15 @@ export interface AuthInterrupt {
   };
 }
 
-interface ActionRequest {
+/** A waiting call, as LangChain's human-in-the-loop middleware asks about it. */
+export interface ActionRequest {
   readonly name: string;
   readonly args: Readonly<Record<string, unknown>>;
   readonly description: string;
 }
 
-interface ReviewConfig {
+/** What may be answered about the calls of one tool. */
+export interface ReviewConfig {
   readonly actionName: string;
   readonly allowedDecisions: readonly ('approve' | 'reject')[];
 }

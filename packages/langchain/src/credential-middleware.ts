@@ -36,15 +36,21 @@ export interface CredentialMiddlewareOptions {
   readonly startTask?: StartsTasks;
 }
 
-const contextSchema: z.ZodObject<{ task: z.ZodOptional<z.ZodCustom<Task, Task>> }> = z.object({
-  task: z.custom<Task>().optional(),
+const contextSchema: ContextSchema = z.object({ task: z.custom<Task>().optional() });
+const stateSchema: StateSchema = z.object({
+  _outlive: z.object({ taskId: z.string() }).optional(),
 });
-const stateSchema: z.ZodObject<{
-  _outlive: z.ZodOptional<z.ZodObject<{ taskId: z.ZodString }>>;
-}> = z.object({ _outlive: z.object({ taskId: z.string() }).optional() });
 
-/** The middleware that `credentialMiddleware` makes: its context has a `task`, its state nothing that is shown. */
-export type CredentialMiddleware = AgentMiddleware<typeof stateSchema, typeof contextSchema>;
+/** What the middleware reads of an invocation's context. */
+export type ContextSchema = z.ZodObject<{ task: z.ZodOptional<z.ZodCustom<Task, Task>> }>;
+
+/** What the middleware keeps in the state of its agent. Private: results do not show it. */
+export type StateSchema = z.ZodObject<{
+  _outlive: z.ZodOptional<z.ZodObject<{ taskId: z.ZodString }>>;
+}>;
+
+/** The middleware that `credentialMiddleware` makes. */
+export type CredentialMiddleware = AgentMiddleware<StateSchema, ContextSchema>;
 
 interface HookState {
   readonly messages: BaseMessage[];

@@ -9,7 +9,12 @@ export type {
 } from './credential-tool.ts';
 
 export { credentialMiddleware } from './credential-middleware.ts';
-export type { CredentialMiddleware, CredentialMiddlewareOptions } from './credential-middleware.ts';
+export type {
+  ContextSchema,
+  CredentialMiddleware,
+  CredentialMiddlewareOptions,
+  StateSchema,
+} from './credential-middleware.ts';
 export { serverUser } from './task-starter.ts';
 export type { PrincipalRuntime, StartsTasks } from './task-starter.ts';
 export { credentialGate } from './credential-gate.ts';
@@ -24,4 +29,4 @@ export { resumeTask } from './resume-task.ts';
 export type { NotResumed, ResumedAgent, Resumer, ResumeTaskOptions } from './resume-task.ts';
 export type { PausedRun } from './paused-run.ts';
 export type { RefusedCallMark, UnansweredCall } from './refused-call.ts';
-export type { AuthInterrupt } from './auth-interrupt.ts';
+export type { ActionRequest, AuthInterrupt, ReviewConfig } from './auth-interrupt.ts';
