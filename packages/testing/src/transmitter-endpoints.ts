@@ -124,7 +124,8 @@ async function subjects(request: Request, { streams }: TransmitterParts): Promis
   const { stream_id, subject } = await bodyOf(request);
   const stream = streams.get(String(stream_id));
   if (stream === undefined) return new Response(null, { status: 404 });
-  if (typeof Object(subject)['format'] !== 'string') throw new TypeError('subject must have a format');
+  if (typeof Object(subject)['format'] !== 'string')
+    throw new TypeError('subject must have a format');
   if (request.url.endsWith('/add')) {
     stream.subjects.add(JSON.stringify(subject));
     return new Response(null, { status: 200 });
