@@ -23,7 +23,7 @@ export interface KnownGrant {
 }
 
 /** Whether somebody waits for the refresh. Nobody waits in the `background`: it gives up where it would have to. */
-export type RefreshMode = 'waiting' | 'background';
+type RefreshMode = 'waiting' | 'background';
 
 /** How often the store is asked while waiting, ms, should no hint come. */
 const longestLookMs = 250;
