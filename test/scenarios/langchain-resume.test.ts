@@ -142,6 +142,22 @@ describe.each(graphs)('%s, with the task in the context', (graph) => {
     assert.equal(world.served('/payments'), 0);
   });
 
+  it('waits for a tool whose answer is the last word, too', async () => {
+    const payDirectly = withCredential(
+      { resource: 'billing', scopes: ['billing.note'], effect: 'irreversible' },
+      async (_input, { principal }) =>
+        (await principal.fetch('payments', { method: 'POST' })).text(),
+      { name: 'payDirectly', description: 'Pays', schema: z.object({}), returnDirect: true },
+    );
+    const turns = [[{ tool: 'payDirectly', id: 'direct' }], 'As I said.'];
+    const story = tell(world, await world.startTask(), { graph, turns, tools: [payDirectly] });
+    const returned = await story.ask();
+    await letPay(world, returned);
+    const resumed = await story.invoke(null);
+    assert.match(spoken(resumed).join(), /tool direct: done .payments/);
+    assert.equal(world.served('/payments'), 1);
+  });
+
   it('tells about an ordinary failure of a tool as ever: the model reads it', async () => {
     const broken = tool(
       () => {

@@ -13,6 +13,7 @@ export type Act = (input: unknown, runManager: unknown, runtime: object) => unkn
 export interface CallableTool {
   readonly name: string;
   readonly responseFormat?: unknown;
+  readonly returnDirect?: boolean;
   _call(input: unknown, runManager: unknown, runtime: object): unknown;
 }
 
@@ -161,7 +162,9 @@ async function refused(running: RunningCall, error: AuthError): Promise<unknown>
   if (view.executionInfo === undefined) throw error;
   const call = { toolCallId, toolName: tool.name, args };
   guard.refuse(call, error);
-  if (!guard.isGated) throw await authInterrupt(binding.task, [call], error);
+  // Behind a tool that returns directly the agent ends, and no gate looks at its answer.
+  if (!guard.isGated || tool.returnDirect === true)
+    throw await authInterrupt(binding.task, [call], error);
   const message = refusedMessage(call, binding.task.id, error);
   return tool.responseFormat === 'content_and_artifact' ? [message, undefined] : message;
 }
