@@ -91,7 +91,7 @@ export class Refresher {
   refresh(
     slot: SlotSpec,
     rejected: number | undefined,
-    mode: 'waiting' | 'background',
+    mode: RefreshMode,
     mayMint?: () => Promise<void>,
   ): Promise<AccessTokenSlot> {
     const name = refreshName(slot, rejected, mode);
@@ -109,7 +109,7 @@ export class Refresher {
   async #drive(
     slot: SlotSpec,
     rejected: number | undefined,
-    mode: 'waiting' | 'background',
+    mode: RefreshMode,
     mayMint?: () => Promise<void>,
   ): Promise<AccessTokenSlot> {
     const { clock, times } = this.#context;
