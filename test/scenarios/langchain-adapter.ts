@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AIMessage, type BaseMessage } from '@langchain/core/messages';
@@ -116,8 +116,18 @@ type Outcome = AgentOutcome<unknown>;
 
 const threadConfig = { configurable: { thread_id: 'thread' } };
 
+let folder: string | undefined;
+let places = 0;
+
+/** Deletes the checkpoints of every run that was started in this process. */
+export function deleteCheckpoints(): void {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+}
+
 function newPlace(): string {
-  return join(mkdtempSync(join(tmpdir(), 'outlive-checkpoints-')), 'checkpoints.db');
+  folder ??= mkdtempSync(join(tmpdir(), 'outlive-checkpoints-'));
+  places += 1;
+  return join(folder, `checkpoints-${places}.db`);
 }
 
 async function observed(

@@ -1,6 +1,8 @@
-import { describe, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { adapterScenarios } from './adapter-scenarios.ts';
-import { createAdapter, graphs, keepers } from './langchain-adapter.ts';
+import { createAdapter, deleteCheckpoints, graphs, keepers } from './langchain-adapter.ts';
+
+afterAll(deleteCheckpoints);
 
 const ways = graphs.flatMap((graph) => keepers.map((keeper) => `${graph}, invoke, ${keeper}`));
 
