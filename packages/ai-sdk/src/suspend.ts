@@ -10,7 +10,11 @@ export async function suspend(guard: RunGuard, pause: Pause): Promise<PausedRun>
   const { run } = guard;
   let messages = conversationOf(guard);
   const pending: PendingCall[] = [];
-  for (const refusal of guard.refusals) {
+  const places = new Map(guard.refusals.map(({ toolCallId: id }) => [id, placeOf(messages, id)]));
+  const inOrder = guard.refusals.toSorted(
+    (one, other) => (places.get(one.toolCallId) ?? 0) - (places.get(other.toolCallId) ?? 0),
+  );
+  for (const refusal of inOrder) {
     const { toolCallId, toolName } = refusal;
     const called = messages.findLastIndex((message) => callIn(message, toolCallId) !== undefined);
     const call = messages[called] && callIn(messages[called], toolCallId);
@@ -33,6 +37,14 @@ export async function suspend(guard: RunGuard, pause: Pause): Promise<PausedRun>
     messages,
     pending: [...pending, ...unansweredCalls(messages, pending)],
   };
+}
+
+/** Where in the conversation the model made a call: people read the calls of a turn in that order. */
+function placeOf(messages: readonly ModelMessage[], toolCallId: string): number {
+  const made = messages.flatMap((message) =>
+    message.role === 'assistant' && typeof message.content !== 'string' ? message.content : [],
+  );
+  return made.findLastIndex((part) => part.type === 'tool-call' && part.toolCallId === toolCallId);
 }
 
 function refusedCall(
