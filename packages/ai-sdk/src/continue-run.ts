@@ -2,7 +2,7 @@ import { type AgentRun, AuthError, type Pause, type RunOutcome, type Task } from
 import type { ModelMessage } from 'ai';
 import { type Answers, answeredMessages, repliedTo } from './answers.ts';
 import type { PartialResult } from './outcome.ts';
-import type { PausedRun } from './paused-run.ts';
+import type { PausedRun, PendingCall } from './paused-run.ts';
 
 /** A run that begins: what its loop is guarded with. */
 export interface LoopStart {
@@ -32,17 +32,25 @@ export function newRun(task: Task): LoopStart {
   return { task, run: task.startRun(), agents: new Map(), takeOver: false };
 }
 
+/** The refused calls that run again. */
+export function goingCalls(
+  { pending }: PausedRun,
+  { decline = [], reply }: Answers,
+): readonly PendingCall[] {
+  return pending.filter(
+    ({ toolCallId, waitsFor }) =>
+      waitsFor === 'authority' && reply === undefined && !decline.includes(toolCallId),
+  );
+}
+
 /** Reserves the refused calls of a paused run, so that of two processes that try, one goes on. */
 export async function continueRun(
   task: Task,
   pausedRun: PausedRun,
   answers: Answers & { readonly takeOver?: boolean },
 ): Promise<ContinuedRun | NotResumed<unknown>> {
-  const { decline = [], reply, takeOver = false } = answers;
-  const going = pausedRun.pending.filter(
-    ({ toolCallId, waitsFor }) =>
-      waitsFor === 'authority' && reply === undefined && !decline.includes(toolCallId),
-  );
+  const { decline = [], takeOver = false } = answers;
+  const going = goingCalls(pausedRun, answers);
   const toolCallIds = going.filter(({ agent }) => !agent).map(({ toolCallId }) => toolCallId);
   const agents = new Map(
     going.flatMap(({ toolCallId, agent }) => (agent ? [[toolCallId, agent] as const] : [])),

@@ -5,6 +5,7 @@ import {
   type ContinuedRun,
   continueRun,
   endedRun,
+  goingCalls,
   type NotResumed,
   notResumed,
   stillPaused,
@@ -106,7 +107,8 @@ async function reopen(
   pausedRun: PausedRun,
   options: ResumeTaskOptions,
 ): Promise<ContinuedRun | NotResumed<unknown>> {
-  const resumed = await outlive.resume(pausedRun.pauseId);
+  const resources = neededResources(pausedRun, options);
+  const resumed = await outlive.resume(pausedRun.pauseId, resources && { resources });
   if (resumed.status === 'waiting')
     return stillPaused(repliedTo(pausedRun, options), resumed.pause);
   if (resumed.status === 'ended') return endedRun(resumed.taskStatus);
@@ -114,6 +116,18 @@ async function reopen(
   if (task === undefined)
     return notResumed(new AuthError('task_ended', { detail: 'no such task' }));
   return await continueRun(task, pausedRun, options);
+}
+
+/** What the calls need that will run again; `undefined` where that is not known. */
+function neededResources(
+  pausedRun: PausedRun,
+  options: ResumeTaskOptions,
+): readonly string[] | undefined {
+  const resources = goingCalls(pausedRun, options).map(({ agent, resource }) =>
+    agent === undefined ? resource : undefined,
+  );
+  const known = resources.filter((resource) => resource !== undefined);
+  return known.length === resources.length ? known : undefined;
 }
 
 function assertNoConversation(settings: object): void {

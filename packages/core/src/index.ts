@@ -105,7 +105,7 @@ export type { WebhookNotifierOptions } from './webhook-notifier.ts';
 export { consoleNotifier } from './console-notifier.ts';
 export type { Authorizer } from './runtime.ts';
 export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
-export type { Resumption } from './resume-pause.ts';
+export type { ResumePause, Resumption } from './resume-pause.ts';
 
 export type { AuditEvent, AuditEventType } from './audit-event.ts';
 export type { AuditProblem } from './audit.ts';

@@ -19,7 +19,7 @@ import type { Pause } from './pause-record.ts';
 import { Pauses } from './pauses.ts';
 import type { Principal } from './principal.ts';
 import type { Resource } from './resource.ts';
-import { type Resumption, resumePause } from './resume-pause.ts';
+import { type ResumePause, type Resumption, resumePause } from './resume-pause.ts';
 import { assembleRuntime } from './runtime-assembly.ts';
 import { type StartTask, startTask } from './start-task.ts';
 import { reportUserState, type UserStateReport } from './subject-state.ts';
@@ -61,7 +61,7 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
   /** Takes a person's word on a pause. */
   decide(pauseId: string, request: DecisionRequest): Promise<DecisionResult>;
   /** Makes a decided task active again, if gate and grant agree. */
-  resume(pauseId: string): Promise<Resumption>;
+  resume(pauseId: string, options?: ResumePause): Promise<Resumption>;
 
   /** Takes note of a person's state that was pushed to the app; every process stops within a second. */
   reportUserState(principal: Principal, report: UserStateReport): Promise<void>;
@@ -182,7 +182,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     pause: async (pauseId) => (await pauses.get(pauseId))?.value,
     waitingPauses: () => pauses.waiting(),
     decide: (pauseId, request) => decide(context, pauseId, request),
-    resume: (pauseId) => resumePause(context, pauseId),
+    resume: (pauseId, resume) => resumePause(context, pauseId, resume),
     async reportUserState(principal, report) {
       const subject = await reportUserState(runtime, principal, report);
       if (report.state === 'revoked') withdrawInBackground(subject);

@@ -17,11 +17,24 @@ export type Resumption =
   | { readonly status: 'waiting'; readonly pause: Pause; readonly because: string }
   | { readonly status: 'ended'; readonly taskStatus: TaskRecord['status'] };
 
+/** How a task is resumed. */
+export interface ResumePause {
+  /**
+   * Names of the resources that the calls need which will run again. Default: all of the task's. Where a person has
+   * declined the calls that waited, nobody needs their grants any more.
+   */
+  readonly resources?: readonly string[];
+}
+
 /**
  * Makes a decided task active again, once, whoever asks. The gate and the grants are asked first: while they
  * still say no, the task stays paused and may be resumed later.
  */
-export async function resumePause(context: PauseContext, pauseId: string): Promise<Resumption> {
+export async function resumePause(
+  context: PauseContext,
+  pauseId: string,
+  { resources }: ResumePause = {},
+): Promise<Resumption> {
   const { runtime, tasks, pauses } = context;
   const me = randomId();
   for (;;) {
@@ -51,7 +64,7 @@ export async function resumePause(context: PauseContext, pauseId: string): Promi
       case 'decided':
         break;
     }
-    const obstacle = await obstacleOf(runtime, task);
+    const obstacle = await obstacleOf(runtime, task, resources);
     if (obstacle !== undefined) return { status: 'waiting', pause, because: obstacle };
     const claimed: Pause = {
       ...pause,
@@ -101,7 +114,11 @@ async function standing(
 }
 
 /** Why the task may not go on yet, asked of the gate and of each grant. */
-async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | undefined> {
+async function obstacleOf(
+  runtime: Runtime,
+  task: TaskRecord,
+  resources: readonly string[] | undefined,
+): Promise<string | undefined> {
   const { userStates, killSwitches, grants, records, providers, audit } = runtime;
   if (audit.obstacle !== undefined) return `the audit log cannot be written: ${audit.obstacle}`;
   for (const { provider } of task.authorities) {
@@ -112,6 +129,7 @@ async function obstacleOf(runtime: Runtime, task: TaskRecord): Promise<string | 
   const verdict = await userStates.check(task.principal, task.subject, 'resume');
   if (verdict.state !== 'active') return `${verdict.source} says ${verdict.state}`;
   for (const authority of task.authorities) {
+    if (resources?.includes(authority.resource) === false) continue;
     const provider = providers.get(authority.provider)?.grantedBy ?? authority.provider;
     const key = await grants.key({ provider, principal: task.principal, account: task.account });
     const grant = await records.get<GrantRecord>(key);

@@ -37,6 +37,28 @@ describe('a resumption', () => {
     expect(await process.outlive.resume(pause.id)).toMatchObject({ status: 'resumed' });
   });
 
+  it('asks only for the grants that are needed: none, where a person declined what waited', async () => {
+    const { world, process, pause } = await decided();
+    await using _ = world;
+    const other = await world.task(process);
+    world.issuer.user('alice').active = false;
+    await expect(other.getAccessToken(reading, { rejectedGeneration: 0 })).rejects.toThrow();
+    expect(await process.outlive.resume(pause.id, { resources: ['api'] })).toMatchObject({
+      status: 'waiting',
+    });
+    world.turn('revoked');
+    expect(await process.outlive.resume(pause.id, { resources: [] })).toMatchObject({
+      status: 'waiting',
+    });
+    world.turn('active');
+    expect(await process.outlive.resume(pause.id, { resources: [] })).toMatchObject({
+      status: 'resumed',
+    });
+    await expect(other.getAccessToken(reading)).rejects.toMatchObject({
+      code: 'reauthorization_required',
+    });
+  });
+
   it('makes the task active once, whoever asks at the same time', async () => {
     const { world, process, pause, task } = await decided();
     await using _ = world;
