@@ -93,6 +93,25 @@ describe.each(ways)('resuming under %s', (way) => {
     expect(JSON.stringify(model.prompts[0])).toContain('The user declined');
   });
 
+  it('goes on without a connection that is gone, where the person declined what waited for it', async () => {
+    const story = await world.startStory();
+    await story.disconnect('acme');
+    const calls = [callTool('readMail', {}, 'A')];
+    const paused = stateOf(await run(way, story.task, createScriptedModel([calls]), createTools()));
+    await story.agree(paused);
+    const executed: string[] = [];
+    const model = createScriptedModel([say('Then not.')]);
+    const tools = createTools(executed);
+
+    const waits = await resume(way, story.elsewhere, paused, createScriptedModel([]), tools);
+    expect(waits.outcome.status).toBe('paused');
+    const ran = await resume(way, story.elsewhere, paused, model, tools, { decline: ['A'] });
+
+    expect(ran.outcome.status).toBe('completed');
+    expect(executed).toEqual([]);
+    expect(JSON.stringify(model.prompts[0])).toContain('The user declined');
+  });
+
   it('ends as the task has ended', async () => {
     const { story, paused } = await pausedByTwoOfThree(way);
     await story.task.cancel();
