@@ -166,7 +166,11 @@ describe('the record of a task, through any history', () => {
       expect(next).toMatchObject({ endedAt: now, endReason: 'because' });
       expect(next.activeSince).toBeUndefined();
       expect(taskIndex(next).dueAt).toBeGreaterThan(now);
-      expect(taskIndex({ ...next, authorityEnded: true }).dueAt).toBeUndefined();
+      // What is over is no work, but what retention counts from.
+      expect(taskIndex({ ...next, authorityEnded: true })).toMatchObject({
+        kind: 'ended-task',
+        dueAt: now,
+      });
     });
   });
 });
