@@ -32,6 +32,7 @@ import {
 } from '@outlive/testing';
 import { createAgent } from 'langchain';
 import { z } from 'zod';
+import { sqliteSaver } from '../../examples/langgraph-two-processes/src/sqlite-saver.ts';
 import type {
   AdapterUnderTest,
   CredentialedTool,
@@ -45,7 +46,6 @@ import type {
   ToolInput,
 } from './adapter-under-test.ts';
 import { TestChatModel } from './chat-model.ts';
-import { sqliteSaver } from './sqlite-saver.ts';
 
 /** The graphs that LangChain and LangGraph offer for an agent. */
 export const graphs = [

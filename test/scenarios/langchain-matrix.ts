@@ -13,13 +13,13 @@ import { ConfigurationError } from '@outlive/core';
 import { resumeTask, withTask } from '@outlive/langchain';
 import { createScriptedModel } from '@outlive/testing';
 import { createAgent } from 'langchain';
+import { sqliteSaver } from '../../examples/langgraph-two-processes/src/sqlite-saver.ts';
 import { postgresServer } from '../servers/postgres-server.ts';
 import { TestChatModel } from './chat-model.ts';
 import { type Agent, build, defineTools, graphs, scriptOf } from './langchain-adapter.ts';
 import { createLatch } from './scenario.ts';
 import { scopes } from './scenario-runtime.ts';
 import { createScenarioWorld, firstScopes, type ScenarioWorld } from './scenario-world.ts';
-import { sqliteSaver } from './sqlite-saver.ts';
 
 /** When LangGraph writes its checkpoints. */
 export const durabilities = ['sync', 'async', 'exit'] as const;
