@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { outputOptions } from './publish.ts';
 
-const benchmarks = ['hot', 'ai-sdk', 'race', 'wake', 'revoke', 'scale', 'throughput'];
+const benchmarks = ['hot', 'ai-sdk', 'langchain', 'race', 'wake', 'revoke', 'scale', 'throughput'];
 
 const { json } = outputOptions();
 const reports: unknown[] = [];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ClientTool, tool } from '@langchain/core/tools';
+import { tool } from '@langchain/core/tools';
 import { Command, MemorySaver } from '@langchain/langgraph';
 import type { Task } from '@outlive/core';
 import { type AgentOutcome, withTask } from '@outlive/langchain';
@@ -156,7 +156,7 @@ describe('without a task', () => {
   it.each(misbehaviours)('a model that would %s does so', async (misbehaviour) => {
     const noted: string[] = [];
     const schema = z.object({ about: z.string() });
-    const tools: ClientTool[] = [
+    const tools = [
       tool(
         async () => {
           throw new Error('unauthorized');

@@ -90,6 +90,18 @@ export function credentialMiddleware(
     return starter.find(runtime, taskIdOf(state));
   }
 
+  async function check(
+    state: HookState,
+    runtime: PrincipalRuntime,
+  ): Promise<{ messages: BaseMessage[]; jumpTo?: 'model' } | undefined> {
+    const declined = await checkCalls(await requestOf(state, runtime), requirements);
+    if (declined.length === 0) return undefined;
+    const messages = declined.map((call) => declinedMessage(call));
+    // Nothing is left to run: the model hears of it. LangChain would end the agent here.
+    const isAnswered = declined.length === lastCallsOf(state.messages).length;
+    return isAnswered ? { messages, jumpTo: 'model' } : { messages };
+  }
+
   return {
     name: 'CredentialMiddleware',
     contextSchema,
@@ -121,18 +133,10 @@ export function credentialMiddleware(
         }
       },
     },
-    afterModel: {
-      canJumpTo: ['model'],
-      async hook(state, runtime) {
-        if (!preflight || requirements.size === 0) return undefined;
-        const declined = await checkCalls(await requestOf(state, runtime), requirements);
-        if (declined.length === 0) return undefined;
-        const messages = declined.map((call) => declinedMessage(call));
-        // Nothing is left to run: the model hears of it. LangChain would end the agent here.
-        const isAnswered = declined.length === lastCallsOf(state.messages).length;
-        return isAnswered ? { messages, jumpTo: 'model' as const } : { messages };
-      },
-    },
+    // LangGraph takes a step for each hook in each turn: one that had nothing to do would be paid for all the same.
+    ...(preflight && requirements.size > 0
+      ? { afterModel: { canJumpTo: ['model'], hook: check } }
+      : {}),
   };
 }
 
