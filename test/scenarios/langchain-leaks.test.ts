@@ -15,6 +15,7 @@ import { Client as LangSmithClient } from 'langsmith';
 import { Client as PostgresClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import { z } from 'zod';
+import { sqliteSaver } from '../../examples/langgraph-two-processes/src/sqlite-saver.ts';
 import { type PostgresServer, postgresServer } from '../servers/postgres-server.ts';
 import type { ScriptedTurn } from './adapter-under-test.ts';
 import { TestChatModel } from './chat-model.ts';
@@ -22,7 +23,6 @@ import { build, defineTools, graphs, scriptOf } from './langchain-adapter.ts';
 import { scopes } from './scenario-runtime.ts';
 import { createScenarioWorld, firstScopes, type ScenarioWorld } from './scenario-world.ts';
 import { dump, secretsIn } from './secrets.ts';
-import { sqliteSaver } from './sqlite-saver.ts';
 
 // Every token that ever existed, and what the app proves itself with, is searched for in everything that LangChain and
 // LangGraph write down, send or show.
