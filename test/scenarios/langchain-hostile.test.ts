@@ -163,12 +163,12 @@ describe('without a task', () => {
         },
         { name: 'payInvoice', description: 'Pays', schema },
       ),
-      tool(async ({ about }) => noted.push(about), {
+      tool(async ({ about }: z.infer<typeof schema>) => noted.push(about), {
         name: 'addNote',
         description: 'Notes',
         schema,
       }),
-      tool(async ({ about }) => `waited for ${about}`, {
+      tool(async ({ about }: z.infer<typeof schema>) => `waited for ${about}`, {
         name: 'wait',
         description: 'Waits',
         schema,

@@ -226,6 +226,26 @@ it('refuses to run an agent without a task, and names what is missing', async ()
   );
 });
 
+it('refuses an invocation in which LangGraph would run the first call of a turn only', async () => {
+  const model = createScriptedModel(scriptOf([[list, wait], 'Never said.']));
+  const agent = build(
+    'createAgent v2',
+    new TestChatModel(model),
+    defineTools(world.tools),
+    undefined,
+  );
+  const bound = withTask(await world.startTask(), agent);
+  const input = { messages: [{ role: 'user', content: 'Go.' }] };
+  for (const begin of [bound.invoke, bound.stream])
+    await assert.rejects(
+      () => begin(input, { maxConcurrency: 1 }),
+      (error) => error instanceof ConfigurationError && error.paths[0] === 'config.maxConcurrency',
+    );
+  assert.equal(model.calls, 0);
+  assert.equal((await bound.invoke(input, { maxConcurrency: 2 })).status, 'completed');
+  assert.equal(world.executed.length, 2);
+});
+
 it('ends a paused agent that LangGraph keeps no state of, if it is asked to, and goes on from its messages', async () => {
   const task = await world.startTask();
   const model = createScriptedModel(scriptOf([[pay, list], 'All is paid.']));

@@ -113,10 +113,11 @@ export class Task {
     );
     return found.flatMap((record) => {
       if (record === undefined) return [];
-      const { toolCallId, toolName, status, code, pauseId } = record.value;
+      const { toolCallId, toolName, status, happened, code, pauseId } = record.value;
       return [
         {
           ...{ toolCallId, toolName, status },
+          ...(happened === undefined ? {} : { happened }),
           ...(code === undefined ? {} : { code }),
           ...(pauseId === undefined ? {} : { pauseId }),
         },

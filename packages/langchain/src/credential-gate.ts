@@ -14,7 +14,6 @@ import { ToolNode } from '@langchain/langgraph/prebuilt';
 import { ConfigurationError } from '@outlive/core';
 import { type GateRequest, lookAt, passGate } from './gate.ts';
 import { lastCallsOf } from './last-calls.ts';
-import { declinedMessage } from './refused-call.ts';
 import { bindingOf, depthOf, threadOf } from './tool-runtime.ts';
 
 /** What a gate of a graph works with. */
@@ -81,9 +80,9 @@ async function passInner(
   { messages, outer }: typeof InnerState.State,
   config: LangGraphRunnableConfig,
 ): Promise<Command> {
-  const { rerun, declined } = await passGate(requestOf(messages, config, 2));
+  const { rerun, answers } = await passGate(requestOf(messages, config, 2));
   return new Command({
-    update: { messages: declined.map((call) => declinedMessage(call, call.answer?.id)) },
+    update: { messages: answers },
     goto:
       rerun.length === 0
         ? END

@@ -7,7 +7,6 @@ import * as z from 'zod';
 import { StatelessInterrupt } from './auth-interrupt.ts';
 import { checkCalls, type GateRequest, type Passage, passGate } from './gate.ts';
 import { inOrder, lastCallsOf } from './last-calls.ts';
-import { declinedMessage } from './refused-call.ts';
 import type { TaskBinding } from './task-binding.ts';
 import { type PrincipalRuntime, type StartsTasks, TaskStarter, taskIdOf } from './task-starter.ts';
 import { bindingOf, depthOf, threadOf } from './tool-runtime.ts';
@@ -94,11 +93,11 @@ export function credentialMiddleware(
     state: HookState,
     runtime: PrincipalRuntime,
   ): Promise<{ messages: BaseMessage[]; jumpTo?: 'model' } | undefined> {
-    const declined = await checkCalls(await requestOf(state, runtime), requirements);
-    if (declined.length === 0) return undefined;
-    const messages = declined.map((call) => declinedMessage(call));
+    const answers = await checkCalls(await requestOf(state, runtime), requirements);
+    if (answers.length === 0) return undefined;
+    const messages = [...answers];
     // Nothing is left to run: the model hears of it. LangChain would end the agent here.
-    const isAnswered = declined.length === lastCallsOf(state.messages).length;
+    const isAnswered = answers.length === lastCallsOf(state.messages).length;
     return isAnswered ? { messages, jumpTo: 'model' } : { messages };
   }
 
@@ -143,14 +142,14 @@ export function credentialMiddleware(
 /** What the gate's passage means for the conversation, and where the agent goes from there. */
 function update(
   messages: readonly BaseMessage[],
-  { rerun, declined }: Passage,
+  { rerun, answers }: Passage,
 ): { readonly messages: BaseMessage[]; readonly jumpTo?: 'tools' } | undefined {
   const changes: BaseMessage[] = [
     // Calls without an answer are what the tools node runs.
     ...rerun.flatMap(({ answer }) =>
       answer?.id === undefined ? [] : [new RemoveMessage({ id: answer.id })],
     ),
-    ...declined.map((call) => declinedMessage(call, call.answer?.id)),
+    ...answers,
   ];
   if (rerun.length > 0) return { messages: changes, jumpTo: 'tools' };
   if (changes.length > 0) return { messages: changes };

@@ -1,4 +1,4 @@
-import type { BaseMessage } from '@langchain/core/messages';
+import type { BaseMessage, ToolMessage } from '@langchain/core/messages';
 import { AuthError, type Pause, type Requirement } from '@outlive/core';
 import {
   authInterruptValue,
@@ -8,7 +8,7 @@ import {
   waitFor,
 } from './auth-interrupt.ts';
 import { type LastCall, lastCallsOf } from './last-calls.ts';
-import { markOf } from './refused-call.ts';
+import { declinedMessage, happenedMessage, markOf, saysHappened } from './refused-call.ts';
 import type { RunGuard } from './run-guard.ts';
 import type { TaskBinding } from './task-binding.ts';
 
@@ -16,8 +16,8 @@ import type { TaskBinding } from './task-binding.ts';
 export interface Passage {
   /** Calls that run again now. None: the model gets its turn. */
   readonly rerun: readonly LastCall[];
-  /** Calls that a person refused: the model is told. */
-  readonly declined: readonly LastCall[];
+  /** What the model is told about calls that do not run: a person refused them, or knows that they have happened. */
+  readonly answers: readonly ToolMessage[];
 }
 
 /** What a gate is asked about. */
@@ -45,7 +45,7 @@ export async function passGate(request: GateRequest): Promise<Passage> {
 async function pass(request: GateRequest, reserve: boolean): Promise<Passage> {
   const { binding, thread, messages, isNested } = request;
   const waiting = await lookAt(request);
-  if (waiting === undefined) return { rerun: [], declined: [] };
+  if (waiting === undefined) return { rerun: [], answers: [] };
   const guard = await binding.guard(thread);
   try {
     return await resumeOrWait(request, guard, waiting, reserve);
@@ -102,6 +102,7 @@ async function waitingCalls(guard: RunGuard, calls: readonly LastCall[]): Promis
     if (known === undefined) return false;
     // There is no answer to go on with but the refusal, whatever became of the call since.
     if (answer === undefined || markOf(answer) !== undefined) return true;
+    if (known.happened === true) return !saysHappened(answer);
     return known.code !== undefined && (known.status === 'refused' || known.status === 'unknown');
   });
   return { calls: waiting, fresh, declined: new Set(declined) };
@@ -134,13 +135,15 @@ async function resumeOrWait(
   if (resumed.status === 'ended')
     throw new AuthError('task_ended', { reason: String(resumed.taskStatus) });
 
+  const happened = await happenedCalls(guard, calls);
   const declinedIds = new Set([
     ...known,
     ...declinedIn(values, calls),
     ...(binding.options.decline ?? []),
   ]);
-  const declined = calls.filter(({ toolCallId }) => declinedIds.has(toolCallId));
-  const rerun = calls.filter(({ toolCallId }) => !declinedIds.has(toolCallId));
+  const open = calls.filter((call) => !happened.includes(call));
+  const declined = open.filter(({ toolCallId }) => declinedIds.has(toolCallId));
+  const rerun = open.filter(({ toolCallId }) => !declinedIds.has(toolCallId));
   const run = await task.resumeRun({
     runId: guard.run.id,
     toolCallIds: reserve ? rerun.map(({ toolCallId }) => toolCallId) : [],
@@ -154,12 +157,29 @@ async function resumeOrWait(
   guard.goOn(run, reserve ? again : []);
   guard.pass();
   if (!reserve) guard.lookUp(again);
-  return { rerun, declined };
+  for (const { toolCallId } of happened) guard.markHappened(toolCallId);
+  const answers = [
+    ...declined.map((call) => declinedMessage(call, call.answer?.id)),
+    ...happened.map((call) => happenedMessage(call, call.answer?.id)),
+  ];
+  return { rerun, answers };
+}
+
+/** The calls of which people have said that they had their effect. They are not reserved, and nobody declines them. */
+async function happenedCalls(
+  { task, run }: RunGuard,
+  calls: readonly LastCall[],
+): Promise<readonly LastCall[]> {
+  const toolCallIds = calls.map(({ toolCallId }) => toolCallId);
+  const stored = await task.storedCalls({ runId: run.id, toolCallIds });
+  return calls.filter(({ toolCallId }) =>
+    stored.some((one) => one.toolCallId === toolCallId && one.happened === true),
+  );
 }
 
 /**
- * Asks for the authority of the calls that the model has just made, before any of them runs. Answers those that a
- * person refused.
+ * Asks for the authority of the calls that the model has just made, before any of them runs. Resolves to what the
+ * model is told about those that do not run.
  *
  * Nothing is reserved here: other middleware may ask people about the calls first. Each is when it runs.
  *
@@ -169,15 +189,15 @@ async function resumeOrWait(
 export async function checkCalls(
   request: GateRequest,
   requirements: ReadonlyMap<string, Requirement>,
-): Promise<readonly LastCall[]> {
-  const { declined } = await pass(request, false);
+): Promise<readonly ToolMessage[]> {
+  const { answers } = await pass(request, false);
   const guard = await request.binding.guard(request.thread);
   const refusals = await Promise.all(
     lastCallsOf(request.messages).map(async (call) => {
       const { toolCallId, toolName, args, answer } = call;
       const requirement = requirements.get(toolName);
-      const isDeclined = declined.some((one) => one.toolCallId === toolCallId);
-      if (requirement === undefined || answer !== undefined || isDeclined) return undefined;
+      const isAnswered = answers.some((message) => message.tool_call_id === toolCallId);
+      if (requirement === undefined || answer !== undefined || isAnswered) return undefined;
       const checked = guard.run.call({ requirement, toolName, toolCallId, input: args });
       const error = await checked.check();
       if (error !== undefined) guard.refuse(call, error);
@@ -185,7 +205,7 @@ export async function checkCalls(
     }),
   );
   if (refusals.some((error) => error !== undefined)) await pass(request, false);
-  return declined;
+  return answers;
 }
 
 async function throwIfEnded(guard: RunGuard): Promise<void> {

@@ -1,7 +1,8 @@
+import type { ToolMessage } from '@langchain/core/messages';
 import { isGraphBubbleUp } from '@langchain/langgraph';
 import { AuthError, type GuardedCall, type Requirement } from '@outlive/core';
-import { authInterrupt } from './auth-interrupt.ts';
-import { refusedMessage } from './refused-call.ts';
+import { authInterrupt, type WaitingCall } from './auth-interrupt.ts';
+import { happenedMessage, refusedMessage } from './refused-call.ts';
 import type { RunGuard } from './run-guard.ts';
 import type { TaskBinding } from './task-binding.ts';
 import { bindingOf, type ToolRuntimeView, threadOf } from './tool-runtime.ts';
@@ -57,6 +58,7 @@ export async function runGuarded(
   const running: RunningCall = { binding, guard, tool, toolCallId, args, view };
 
   const untold = guard.knows(toolCallId) ? undefined : await findAgain(running);
+  if (untold === 'happened') return told(running, happenedMessage(namedCall(running)));
   if (untold !== undefined) return refused(running, untold);
   const call = guard.call({ requirement, toolName: tool.name, toolCallId, input: args });
   const notAdmitted = await call.admission;
@@ -83,13 +85,13 @@ interface RunningCall {
 
 /**
  * A call that no gate of this process has let through: the graph went on in the middle of its tools, or it has no
- * gate. What the store knows about it decides. Answers the error if it may not run.
+ * gate. What the store knows about it decides. Answers why it does not run.
  */
 async function findAgain({
   binding,
   guard,
   toolCallId,
-}: RunningCall): Promise<AuthError | undefined> {
+}: RunningCall): Promise<AuthError | 'happened' | undefined> {
   const { task, options } = binding;
   const runId = guard.run.id;
   try {
@@ -100,6 +102,10 @@ async function findAgain({
     if (task.status !== 'active') return undefined;
     const { takeOver = false } = options;
     const run = await task.resumeRun({ runId, toolCallIds: [toolCallId], takeOver });
+    if (run.happenedCalls.has(toolCallId)) {
+      guard.markHappened(toolCallId);
+      return 'happened';
+    }
     // Nobody can tell whether it had its effect already: the task waits for a person again, and the call is refused.
     if (run.resumableCalls.size > 0) guard.resume(run, [toolCallId]);
     return undefined;
@@ -158,14 +164,22 @@ async function recorded(writing: Promise<AuthError | undefined>): Promise<AuthEr
  * so that the siblings are finished and kept. Elsewhere in a graph it is an interrupt: the model must not get a turn.
  */
 async function refused(running: RunningCall, error: AuthError): Promise<unknown> {
-  const { binding, guard, tool, toolCallId, args, view } = running;
+  const { binding, guard, tool, view } = running;
   if (view.executionInfo === undefined) throw error;
-  const call = { toolCallId, toolName: tool.name, args };
+  const call = namedCall(running);
   guard.refuse(call, error);
   // Behind a tool that returns directly the agent ends, and no gate looks at its answer.
   if (!guard.isGated || tool.returnDirect === true)
     throw await authInterrupt(binding.task, [call], error);
-  const message = refusedMessage(call, binding.task.id, error);
+  return told(running, refusedMessage(call, binding.task.id, error));
+}
+
+function namedCall({ tool, toolCallId, args }: RunningCall): WaitingCall {
+  return { toolCallId, toolName: tool.name, args };
+}
+
+/** A message in the place of what the tool would have returned. */
+function told({ tool }: RunningCall, message: ToolMessage): unknown {
   return tool.responseFormat === 'content_and_artifact' ? [message, undefined] : message;
 }
 

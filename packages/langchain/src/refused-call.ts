@@ -16,6 +16,10 @@ export interface UnansweredCall {
 
 const declinedText = 'The user declined to authorize this action.';
 
+/** Said to the model, in words that tell it nothing else. */
+const happenedText =
+  'This action has been done before; a person confirmed it. It is not done again.';
+
 /**
  * Stands in the conversation for the answer of a refused call, until a gate has taken it out again.
  *
@@ -54,6 +58,24 @@ export function declinedMessage(
     tool_call_id: toolCallId,
     content: declinedText,
   });
+}
+
+/** What the model reads about a call whose outcome nobody knew, until people said that it had its effect. */
+export function happenedMessage(
+  { toolCallId, toolName }: UnansweredCall,
+  id?: string,
+): ToolMessage {
+  return new ToolMessage({
+    ...(id === undefined ? {} : { id }),
+    name: toolName,
+    tool_call_id: toolCallId,
+    content: happenedText,
+  });
+}
+
+/** Whether the model is told by a message that the call has happened. Middleware may have stripped all but its text. */
+export function saysHappened(message: BaseMessage | undefined): boolean {
+  return message?.text === happenedText;
 }
 
 /** The mark of a refused call, if a message has one. */

@@ -48,7 +48,8 @@ export interface ResumedAgent<A extends AgentLike> {
  * Exactly the refused calls run again, with their ids and inputs, and then the model gets its turn with all results.
  * While the task still waits nothing runs, and the outcome is `paused` with the same state.
  *
- * @throws {ConfigurationError} when `pausedRun` is not what a paused outcome had as its `state`.
+ * @throws {ConfigurationError} when `pausedRun` is not what a paused outcome had as its `state`; as a rejection, when the
+ *   config has a `maxConcurrency` of 1.
  */
 export function resumeTask<A extends AgentLike>(
   outlive: Resumer,
@@ -110,7 +111,10 @@ async function takenCall(task: Task, { runId, pending }: PausedRun): Promise<str
     runId,
     toolCallIds: pending.map(({ toolCallId }) => toolCallId),
   });
-  return stored.find(({ status }) => !['refused', 'unknown', 'suspended'].includes(status))?.status;
+  return stored.find(
+    ({ status, happened }) =>
+      happened !== true && !['refused', 'unknown', 'suspended'].includes(status),
+  )?.status;
 }
 
 function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {

@@ -1,5 +1,6 @@
 import { IterableReadableStream } from '@langchain/core/utils/stream';
 import { isInterrupted } from '@langchain/langgraph';
+import { ConfigurationError } from '@outlive/core';
 import { type AgentOutcome, conclude, type GraphEnd } from './outcome.ts';
 import type { TaskBinding } from './task-binding.ts';
 import { threadOf } from './tool-runtime.ts';
@@ -28,6 +29,7 @@ export interface StreamRun<Stream> {
 export interface InvokeConfig {
   readonly context?: object;
   readonly configurable?: Readonly<Record<string, unknown>>;
+  readonly maxConcurrency?: number;
 }
 
 /** Invokes an agent for the task of a binding. */
@@ -37,6 +39,7 @@ export async function invokeAgent(
   input: unknown,
   config: InvokeConfig = {},
 ): Promise<AgentOutcome<unknown>> {
+  assertConcurrency(config);
   const invocation = { binding, threadId: threadOf(config.configurable) };
   let end: GraphEnd<unknown>;
   try {
@@ -54,6 +57,7 @@ export async function streamAgent(
   input: unknown,
   config: InvokeConfig = {},
 ): Promise<StreamRun<unknown>> {
+  assertConcurrency(config);
   const invocation = { binding, threadId: threadOf(config.configurable) };
   const { promise: ended, resolve } = Promise.withResolvers<GraphEnd<unknown>>();
   const source = await started(agent, input, bound(config, binding));
@@ -101,6 +105,15 @@ async function started(
   } catch (error) {
     return new ReadableStream({ start: (controller) => controller.error(error) });
   }
+}
+
+/** LangGraph then runs the first of the tasks of a step, and returns as if all of them had run. */
+function assertConcurrency({ maxConcurrency }: InvokeConfig): void {
+  if (maxConcurrency !== 1) return;
+  throw new ConfigurationError(
+    'config.maxConcurrency: expected none, or 2 or more, since with 1 LangGraph runs only the first call of a turn; got 1',
+    ['config.maxConcurrency'],
+  );
 }
 
 function bound(config: InvokeConfig, binding: TaskBinding): object {

@@ -67,6 +67,13 @@ export class RunGuard {
     this.#refusals.set(toolCallId, { toolCallId, toolName, error });
   }
 
+  /** A call that people say has happened: it waits for nothing any more. */
+  markHappened(toolCallId: string): void {
+    this.#met.add(toolCallId);
+    this.#refusals.delete(toolCallId);
+    this.#unsettled.delete(toolCallId);
+  }
+
   /** A call whose tool was stopped half way: it comes back in another invocation, in whichever process. */
   forget(toolCallId: string): void {
     this.#met.delete(toolCallId);

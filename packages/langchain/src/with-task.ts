@@ -23,7 +23,8 @@ export interface TaskAgent<A extends AgentLike> {
  * The same as putting the task into the context, `agent.invoke(input, { context: { task } })`, where LangGraph's own
  * result is enough.
  *
- * @throws {ConfigurationError} when it is neither an agent nor a compiled graph.
+ * @throws {ConfigurationError} when it is neither an agent nor a compiled graph; as a rejection of an invocation, when
+ *   its config has a `maxConcurrency` of 1, with which LangGraph leaves calls out.
  */
 export function withTask<A extends AgentLike>(task: Task, agent: A): TaskAgent<A>;
 export function withTask(task: Task, agent: unknown): unknown {
