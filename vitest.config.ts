@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type Plugin } from 'vitest/config';
 import { installedVersion, peerVersions } from './test/peer-ranges/peer-versions.ts';
+import { redirected } from './test/peer-ranges/redirected.ts';
 import { oldestClients } from './test/versions/oldest-clients.ts';
 
 const compileCache = fileURLToPath(new URL('./node_modules/.cache/compile', import.meta.url));
@@ -36,11 +37,9 @@ export default defineConfig({
         },
       },
       // The same tests on the other versions of the frameworks that the adapters support.
-      ...peerVersions.map(({ name, framework, folder, version, nodeOptions, tests, exclude }) => ({
+      ...peerVersions.map(({ name, packages, from, version, nodeOptions, tests, exclude }) => ({
         extends: true as const,
-        resolve: {
-          alias: [{ find: new RegExp(`^${framework}$`), replacement: fileURLToPath(folder) }],
-        },
+        plugins: [redirectImports(packages, fileURLToPath(from))],
         test: {
           name,
           env: { NODE_OPTIONS: nodeOptions },
@@ -52,3 +51,17 @@ export default defineConfig({
     ],
   },
 });
+
+/** Imports of these packages mean those that another package depends on. */
+function redirectImports(packages: Readonly<Record<string, string>>, from: string): Plugin {
+  return {
+    name: 'redirect-imports',
+    enforce: 'pre',
+    resolveId(source, _importer, options) {
+      const meant = redirected(packages, source);
+      return meant === undefined
+        ? undefined
+        : this.resolve(meant, from, { ...options, skipSelf: true });
+    },
+  };
+}

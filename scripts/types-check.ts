@@ -3,7 +3,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { peerVersions } from '../test/peer-ranges/peer-versions.ts';
 import { packageEntries } from './package-entries.ts';
 
@@ -21,21 +22,51 @@ interface Compilation {
 
 /** A program with one version of the framework. */
 interface Program {
+  readonly name: string;
   readonly adapter: string;
-  readonly framework: string;
-  /** Name of the version in the adapter's dependencies. */
-  readonly version: string;
+  /** What imports say, and which package they mean. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** The folder of who has these packages. */
+  readonly from: string;
 }
 
-const programs: readonly Program[] = peerVersions.flatMap(({ adapter, framework, name }, index) => [
-  { adapter, framework, version: name },
-  ...(index === 0 ? [{ adapter, framework, version: framework }] : []),
-]);
+const programs: readonly Program[] = peerVersions.flatMap(
+  ({ name, adapter, packages, from }, index) => {
+    const isFirst = peerVersions.findIndex((other) => other.adapter === adapter) === index;
+    const [framework = ''] = Object.keys(packages);
+    const newest = { name: framework, adapter, packages: {}, from: join('packages', adapter) };
+    return [
+      { name, adapter, packages, from: dirname(fileURLToPath(from)) },
+      ...(isFirst ? [newest] : []),
+    ];
+  },
+);
 
-/** Declarations that a package says it has. A path that leads nowhere would quietly be another version. */
-function declarationsOf(packageFolder: string): string {
-  const { types } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
-  return existing(join(packageFolder, types));
+type Target = string | { readonly [condition: string]: Target };
+
+/** What imports of a package mean: the declarations of each of its entries. One that leads nowhere would quietly be another version. */
+function declarationsOf(
+  specifier: string,
+  packageFolder: string,
+): readonly (readonly [string, string])[] {
+  const manifest: { readonly exports: Readonly<Record<string, Target>> } = JSON.parse(
+    readFileSync(join(packageFolder, 'package.json'), 'utf8'),
+  );
+  return Object.entries(manifest.exports).flatMap(([subpath, target]) => {
+    const types = typesOf(target);
+    return types === undefined || types.includes('*')
+      ? []
+      : [[join(specifier, subpath), existing(join(packageFolder, types))] as const];
+  });
+}
+
+/** The declarations of an entry, as `import` finds them. */
+function typesOf(target: Target | undefined): string | undefined {
+  if (typeof target !== 'object') return undefined;
+  const { types } = target;
+  return typeof types === 'string'
+    ? types
+    : (typesOf(target['import']) ?? typesOf(target['default']));
 }
 
 function existing(file: string): string {
@@ -58,8 +89,8 @@ function typeTests(adapter: string): ReadonlyMap<string, string> {
   );
 }
 
-function writeProject({ adapter, framework, version }: Program): string {
-  const project = join(folder, version);
+function writeProject({ name: program, adapter, packages, from }: Program): string {
+  const project = join(folder, program);
   const fromProject = (file: string): string[] => [relative(project, file)];
   mkdirSync(project, { recursive: true });
   for (const [name, text] of typeTests(adapter)) writeFileSync(join(project, name), text);
@@ -67,7 +98,12 @@ function writeProject({ adapter, framework, version }: Program): string {
     specifier,
     fromProject(existing(join(packageFolder, types))),
   ]);
-  const declarations = declarationsOf(join('packages', adapter, 'node_modules', version));
+  const replaced = Object.entries(packages).flatMap(([specifier, meant]) =>
+    declarationsOf(specifier, join(from, 'node_modules', meant)).map(([name, file]) => [
+      name,
+      fromProject(file),
+    ]),
+  );
   writeFileSync(
     join(project, 'tsconfig.json'),
     JSON.stringify({
@@ -75,7 +111,7 @@ function writeProject({ adapter, framework, version }: Program): string {
       compilerOptions: {
         noEmit: true,
         lib: ['ES2024', 'DOM', 'ESNext.Disposable'],
-        paths: { ...Object.fromEntries(published), [framework]: fromProject(declarations) },
+        paths: Object.fromEntries([...published, ...replaced]),
       },
       include: ['*.ts'],
     }),
@@ -97,7 +133,7 @@ rmSync(folder, { recursive: true, force: true });
 const compilations: readonly Compilation[] = programs.flatMap((program) => {
   const project = writeProject(program);
   return compilers.map((compiler) => ({
-    title: `${program.version} with ${compiler}`,
+    title: `${program.name} with ${compiler}`,
     project,
     compiler,
   }));

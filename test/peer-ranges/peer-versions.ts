@@ -2,45 +2,59 @@ import { readFileSync } from 'node:fs';
 
 /** A version of a framework, and the tests that run on it. */
 export interface PeerVersion {
-  /** Its alias in the adapter's devDependencies. */
+  /** What its project of tests is called. */
   readonly name: string;
   /** Name of the adapter's folder in `packages`. */
   readonly adapter: string;
-  /** What imports of the framework say. */
-  readonly framework: string;
-  readonly folder: URL;
-  /** As its package.json says. */
+  /** What imports say, and which package of `from` they mean. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** The package.json of who has these packages. */
+  readonly from: URL;
+  /** Of the framework, as its package.json says. */
   readonly version: string;
   /** What processes that tests start are started with: their imports of the framework lead to this version as well. */
   readonly nodeOptions: string;
   readonly tests: readonly string[];
-  /** Tests of what brings a version of its own. */
+  /** Tests of what brings a version of its own, or is told of the newest one. */
   readonly exclude: readonly string[];
 }
 
-/** Where a version is, and what is proved on it. */
-interface Place {
-  readonly alias: string;
-  readonly adapter: string;
-  readonly framework: string;
-  /** Tests outside the adapter's package. */
-  readonly tests: readonly string[];
-}
-
 /** Every version that is tested beside the newest one. The lowest ones are those that the peer ranges promise. */
-export const peerVersions: readonly PeerVersion[] = ['ai-6-lowest', 'ai-6', 'ai-7-lowest'].map(
-  (alias) =>
+export const peerVersions: readonly PeerVersion[] = [
+  ...['ai-6-lowest', 'ai-6', 'ai-7-lowest'].map((alias) =>
     peerVersion({
-      alias,
+      name: alias,
       adapter: 'ai-sdk',
-      framework: 'ai',
+      packages: { ai: alias },
+      from: packageFolder('ai-sdk'),
       tests: ['test/scenarios/ai-sdk.test.ts', 'test/peer-ranges/ai-version.test.ts'],
+      exclude: ['packages/ai-sdk/test/workflow.test.ts'],
     }),
-);
+  ),
+  // Its packages need each other, so they are in a package of their own.
+  peerVersion({
+    name: 'langchain-lowest',
+    adapter: 'langchain',
+    packages: Object.fromEntries(
+      [
+        ...['langchain', '@langchain/core', '@langchain/langgraph'],
+        ...['', '-postgres', '-sqlite'].map((of) => `@langchain/langgraph-checkpoint${of}`),
+      ].map((name) => [name, name]),
+    ),
+    from: new URL('langchain-lowest/', import.meta.url),
+    tests: ['test/scenarios/langchain*.test.ts'],
+    exclude: ['test/scenarios/langchain-matrix.test.ts'],
+  }),
+];
 
 /** The version that an adapter's package has under a name: the framework's own, or an alias. */
 export function installedVersion(adapter: string, name: string): string {
-  const manifest = new URL(`node_modules/${name}/package.json`, packageFolder(adapter));
+  return versionIn(packageFolder(adapter), name);
+}
+
+/** The version of a package that another one depends on. */
+export function versionIn(folder: URL, name: string): string {
+  const manifest = new URL(`node_modules/${name}/package.json`, folder);
   return JSON.parse(readFileSync(manifest, 'utf8')).version;
 }
 
@@ -55,19 +69,25 @@ function packageFolder(adapter: string): URL {
   return new URL(`../../packages/${adapter}/`, import.meta.url);
 }
 
-function peerVersion({ alias, adapter, framework, tests }: Place): PeerVersion {
-  const folder = packageFolder(adapter);
+function peerVersion({
+  name,
+  adapter,
+  packages,
+  from,
+  tests,
+  exclude,
+}: Omit<PeerVersion, 'version' | 'nodeOptions'>): PeerVersion {
+  const [framework = ''] = Object.values(packages);
+  const manifest = new URL('package.json', from);
   const redirect = new URL('redirect.ts', import.meta.url);
-  redirect.searchParams.set(framework, alias);
-  redirect.searchParams.set('from', new URL('package.json', folder).href);
+  for (const [specifier, meant] of Object.entries(packages))
+    redirect.searchParams.set(specifier, meant);
+  redirect.searchParams.set('from', manifest.href);
   return {
-    name: alias,
-    adapter,
-    framework,
-    folder: new URL(`node_modules/${alias}`, folder),
-    version: installedVersion(adapter, alias),
+    ...{ name, adapter, packages, exclude },
+    from: manifest,
+    version: versionIn(from, framework),
     nodeOptions: `--import=${redirect}`,
     tests: [`packages/${adapter}/test/**/*.test.ts`, ...tests],
-    exclude: [`packages/${adapter}/test/workflow.test.ts`],
   };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { tool } from '@langchain/core/tools';
+import { ToolMessage } from '@langchain/core/messages';
+import { type ToolRuntime, tool } from '@langchain/core/tools';
 import { Command, MemorySaver } from '@langchain/langgraph';
 import type { Task } from '@outlive/core';
 import { type AgentOutcome, withTask } from '@outlive/langchain';
@@ -158,9 +159,12 @@ describe('without a task', () => {
     const schema = z.object({ about: z.string() });
     const tools = [
       tool(
-        async () => {
-          throw new Error('unauthorized');
-        },
+        // As LangChain answers for a tool that throws; not all of its versions mark the answer as an error.
+        async (_input, { toolCallId }: ToolRuntime) =>
+          new ToolMessage({
+            ...{ content: 'Error: unauthorized', tool_call_id: toolCallId },
+            status: 'error',
+          }),
         { name: 'payInvoice', description: 'Pays', schema },
       ),
       tool(async ({ about }: z.infer<typeof schema>) => noted.push(about), {
