@@ -49,10 +49,18 @@ it('a call that people say has happened is not done again, and the model is told
     happened: ['A'],
   });
 
-  const model = createScriptedModel([say('It was sent.')]);
-  const outcome = await resumeTask(story.elsewhere, doubtful.state, generateText)({ model, tools });
-  expect(outcome.status).toBe('completed');
-  expect(JSON.stringify(model.prompts[0])).toContain('has been done before');
+  // Nothing is left to reserve, and still one of two processes goes on.
+  const attempts = await Promise.all(
+    [story.outlive, story.elsewhere].map(async (outlive) => {
+      const model = createScriptedModel([say('It was sent.')]);
+      const resume = resumeTask(outlive, doubtful.state, generateText);
+      return { model, ...(await resume({ model, tools })) };
+    }),
+  );
+  expect(attempts.map(({ status }) => status).sort()).toEqual(['completed', 'failed']);
+  expect(attempts.map(({ model }) => model.calls).sort()).toEqual([0, 1]);
+  const { model } = attempts.find(({ status }) => status === 'completed') ?? {};
+  expect(JSON.stringify(model?.prompts[0])).toContain('has been done before');
   expect(story.served()).toEqual(['sendMail']);
   expect(silent.calls).toBe(0);
 });

@@ -156,12 +156,12 @@ export class Task {
       const calls: ReadonlySet<string> = new Set();
       return new AgentRun(this.#context, { id: options.runId, holder, calls, happened: calls });
     }
-    if (calls.length === 0) await this.#reserveTurn(options);
     const happened = new Set<string>();
     try {
       for (const toolCallId of calls)
         if (await this.#hasHappened(options, toolCallId)) happened.add(toolCallId);
         else await this.#reserve(options, toolCallId, holder);
+      if (happened.size === calls.length) await this.#reserveTurn(options);
       for (const toolCallId of options.decline ?? []) await this.#decline(options, toolCallId);
     } catch (error) {
       await this.#release(options, calls, holder);
