@@ -39,7 +39,7 @@ export default defineConfig({
       // The same tests on the other versions of the frameworks that the adapters support.
       ...peerVersions.map(({ name, packages, from, version, nodeOptions, tests, exclude }) => ({
         extends: true as const,
-        plugins: [redirectImports(packages, fileURLToPath(from))],
+        plugins: [redirectImports(name, packages, fileURLToPath(from))],
         test: {
           name,
           env: { NODE_OPTIONS: nodeOptions },
@@ -52,10 +52,14 @@ export default defineConfig({
   },
 });
 
-/** Imports of these packages mean those that another package depends on. */
-function redirectImports(packages: Readonly<Record<string, string>>, from: string): Plugin {
+/** Imports of these packages mean those that another package depends on. What projects have in common they share, by name. */
+function redirectImports(
+  project: string,
+  packages: Readonly<Record<string, string>>,
+  from: string,
+): Plugin {
   return {
-    name: 'redirect-imports',
+    name: `redirect-imports-of-${project}`,
     enforce: 'pre',
     resolveId(source, _importer, options) {
       const meant = redirected(packages, source);
