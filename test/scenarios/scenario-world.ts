@@ -59,8 +59,10 @@ export interface ScenarioWorld extends AsyncDisposable {
 /** What a grant has before the API wants more. */
 export const firstScopes: readonly string[] = ['billing.see', 'billing.note'];
 
-/** Makes a world in which the account is connected; dispose it after the scenario. */
-export async function createScenarioWorld(): Promise<ScenarioWorld> {
+/** Makes a world in which the account is connected; dispose it after the scenario. The API may have more routes. */
+export async function createScenarioWorld(
+  routes: Readonly<Record<string, ApiRoute>> = {},
+): Promise<ScenarioWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'outlive-scenarios-'));
   const issuer = await createTestIssuer({
     accessTokenLifetimeMs: 600_000,
@@ -85,6 +87,7 @@ export async function createScenarioWorld(): Promise<ScenarioWorld> {
       'GET /invoices': route('billing.see'),
       'POST /notes': route('billing.note'),
       'POST /payments': route('billing.pay'),
+      ...routes,
     },
   });
   const setup: RuntimeSetup = {
