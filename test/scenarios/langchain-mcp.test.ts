@@ -7,6 +7,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Requirement } from '@outlive/core';
 import { credentialMiddleware, principalOf, withCredential } from '@outlive/langchain';
 import type { ApiRoute } from '@outlive/testing';
 import { type AgentMiddleware, createAgent } from 'langchain';
@@ -17,11 +18,13 @@ import {
   disconnectedTask,
   interruptOf,
   letPay,
+  pauseIdOf,
   type Returned,
+  type Story,
   spoken,
   tell,
 } from './langchain-story.ts';
-import { scopes } from './scenario-runtime.ts';
+import { approvers, scopes } from './scenario-runtime.ts';
 import { createScenarioWorld, type ScenarioWorld } from './scenario-world.ts';
 
 // A real MCP server, which speaks Streamable HTTP behind an API that wants an access token.
@@ -29,12 +32,15 @@ import { createScenarioWorld, type ScenarioWorld } from './scenario-world.ts';
 let world: ScenarioWorld;
 /** What the tools of the MCP server were called with. */
 let called: string[];
+/** Whether the server lets a client in, and refuses what it calls. */
+let refusesCalls: boolean;
 /** The tools as LangChain's adapter lists them, with the connection of the app: it has a token of its own. */
 let listed: readonly DynamicStructuredTool[];
 let connection: MultiServerMCPClient;
 
 beforeEach(async () => {
   called = [];
+  refusesCalls = false;
   world = await createScenarioWorld({ 'GET /mcp': noStream, 'POST /mcp': mcp });
   const { tokenResponse } = await world.issuer.seedGrant({ subject: 'app', scopes });
   const headers = { authorization: `Bearer ${tokenResponse.access_token}` };
@@ -55,6 +61,10 @@ const noStream: ApiRoute = {
 const mcp: ApiRoute = {
   scopes: ['billing.pay'],
   async handle(request) {
+    if (refusesCalls && (await request.clone().text()).includes('tools/call')) {
+      const challenge = 'Bearer error="insufficient_scope", scope="billing.pay"';
+      return new Response(null, { status: 403, headers: { 'www-authenticate': challenge } });
+    }
     const server = new McpServer({ name: 'notes', version: '1.0.0' });
     server.registerTool(
       'findNotes',
@@ -137,7 +147,10 @@ describe('a tool of the MCP adapter that is guarded', () => {
 
 describe('an MCP client that sends through the principal', () => {
   /** The client is made for the call, as the principal is: its `fetch` has the token, and the client has none. */
-  function throughPrincipal({ name, description, schema }: DynamicStructuredTool) {
+  function throughPrincipal(
+    { name, description, schema }: DynamicStructuredTool,
+    requirement: Requirement = needed,
+  ) {
     const acting = tool(
       async (input, runtime) => {
         const { fetch } = principalOf(runtime);
@@ -153,7 +166,7 @@ describe('an MCP client that sends through the principal', () => {
       },
       { name, description, schema },
     );
-    return withCredential(needed, acting);
+    return withCredential(requirement, acting);
   }
 
   it('acts for the person; what the server refuses pauses, and exactly that call runs on the resume', async () => {
@@ -175,5 +188,43 @@ describe('an MCP client that sends through the principal', () => {
     assert.ok(sentForAlice() > 0);
     assert.equal(story.model.calls, 2);
     assert.ok(!JSON.stringify(story.model.prompts).includes('[auth:'));
+  });
+
+  /** The server lets the client in, and refuses what it calls then; people agree that the task goes on. */
+  async function refusedLate(effect: Requirement['effect']): Promise<[Story, Returned]> {
+    await world.reconnect(scopes);
+    refusesCalls = true;
+    const story = tell(world, await world.startTask(), {
+      turns: [[find, list], 'Found.'],
+      tools: [throughPrincipal(findNotes(), { ...needed, effect })],
+    });
+    const waiting = await story.ask();
+    assert.equal(interruptOf(waiting).value?.code, 'insufficient_scope');
+    assert.deepEqual(called, []);
+    refusesCalls = false;
+    await letPay(world, waiting);
+    return [story, await story.invoke(new Command({ resume: {} }))];
+  }
+
+  it('that was let in before it was refused runs again, where the call reads', async () => {
+    const [, resumed] = await refusedLate('read');
+    assert.match(spoken(resumed).join('\n'), /tool find: two notes about tea/);
+    assert.deepEqual(called, ['tea']);
+  });
+
+  it('that was let in before it was refused asks people first, where the call writes: nobody knows what it did', async () => {
+    const [story, doubtful] = await refusedLate('irreversible');
+    assert.equal(interruptOf(doubtful).value?.code, 'outcome_unknown');
+    assert.deepEqual(called, []);
+    assert.equal(story.model.calls, 1);
+    const pauseId = pauseIdOf(doubtful);
+    for (const by of approvers) {
+      const word = { decision: 'resume', by, rerun: ['find'] } as const;
+      if ((await world.outlive.decide(pauseId, word)).status === 'decided') break;
+    }
+    const resumed = await story.invoke(new Command({ resume: {} }));
+    assert.match(spoken(resumed).join('\n'), /tool find: two notes about tea/);
+    assert.deepEqual(called, ['tea']);
+    assert.equal(story.model.calls, 2);
   });
 });

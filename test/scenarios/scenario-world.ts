@@ -13,7 +13,7 @@ import {
 import { type ShiftableClock, shiftableClock } from '../multi-process/shiftable-clock.ts';
 import type { NeutralTool } from './adapter-under-test.ts';
 import { createTools, requirements } from './billing-tools.ts';
-import { approvers, openRuntime, type RuntimeSetup, scopes } from './scenario-runtime.ts';
+import { approve, openRuntime, type RuntimeSetup, scopes } from './scenario-runtime.ts';
 
 /** The person for whom all tasks act. */
 export const principal = { subject: 'alice' } as const;
@@ -149,13 +149,7 @@ export async function createScenarioWorld(
       });
       if (!response.ok) throw new Error(`the issuer did not revoke: ${response.status}`);
     },
-    async approve(pauseId) {
-      for (const by of approvers) {
-        const { status } = await outlive.decide(pauseId, { decision: 'resume', by });
-        if (status === 'decided') return;
-      }
-      throw new Error(`nobody could decide about ${pauseId}`);
-    },
+    approve: (pauseId) => approve(outlive, pauseId),
     storedBytes: () => readdirSync(folder).map((name) => readFileSync(join(folder, name))),
     async [Symbol.asyncDispose]() {
       await first[Symbol.asyncDispose]();
