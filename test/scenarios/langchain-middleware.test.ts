@@ -18,7 +18,14 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 import { z } from 'zod';
 import { TestChatModel } from './chat-model.ts';
 import { type Agent, build, defineTools, scriptOf } from './langchain-adapter.ts';
-import { interruptOf, letPay, pauseIdOf, spoken, tell } from './langchain-story.ts';
+import {
+  disconnectedTask,
+  interruptOf,
+  letPay,
+  pauseIdOf,
+  spoken,
+  tell,
+} from './langchain-story.ts';
 import { scopes } from './scenario-runtime.ts';
 import { createScenarioWorld, type ScenarioWorld } from './scenario-world.ts';
 
@@ -154,18 +161,8 @@ describe('credentialMiddleware with its own tools', () => {
     });
   }
 
-  /** A task whose account is disconnected, as it already knows. */
-  async function disconnectedTask(): Promise<Task> {
-    const task = await world.startTask();
-    await world.disconnect();
-    const reading = { resource: 'billing', scopes: ['billing.see'], effect: 'read' } as const;
-    const { generation } = await task.getAccessToken(reading);
-    await assert.rejects(task.getAccessToken(reading, { rejectedGeneration: generation }));
-    return task;
-  }
-
   it('asks before anything runs, and then everything runs once', async () => {
-    const task = await disconnectedTask();
+    const task = await disconnectedTask(world);
     const told = story(task);
     const returned = await told.ask();
     assert.deepEqual(world.executed, []);
@@ -192,7 +189,7 @@ describe('credentialMiddleware with its own tools', () => {
   it.each(['before', 'behind'] as const)(
     'is followed by a person who approves a call, the middleware that asks them standing %s it',
     async (place) => {
-      const told = story(await disconnectedTask(), place === 'before' ? 'behind' : 'before');
+      const told = story(await disconnectedTask(world), place === 'before' ? 'behind' : 'before');
       let returned = await told.ask();
       // The hooks behind the model run from the last middleware to the first.
       if (place === 'behind') returned = await told.invoke(approved);
@@ -207,7 +204,7 @@ describe('credentialMiddleware with its own tools', () => {
   );
 
   it('gives the model its turn at once when every call was declined', async () => {
-    const told = story(await disconnectedTask());
+    const told = story(await disconnectedTask(world));
     const returned = await told.ask();
     await letPay(world, returned);
     const answer = { decline: ['pay', 'list'] };

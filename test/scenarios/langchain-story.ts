@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { AIMessage, type BaseMessage, ToolMessage } from '@langchain/core/messages';
 import type { ClientTool } from '@langchain/core/tools';
 import {
@@ -41,7 +42,7 @@ export interface StoryParts {
 }
 
 /** Makes a story of a task. */
-export function tell(world: ScenarioWorld, task: Task, parts: StoryParts): Story {
+export function tell(world: Pick<ScenarioWorld, 'tools'>, task: Task, parts: StoryParts): Story {
   const { graph = 'createAgent v2', turns, tools = [], make } = parts;
   const model = createScriptedModel(scriptOf(turns));
   const llm = new TestChatModel(model);
@@ -74,6 +75,16 @@ export function pauseIdOf(returned: Returned): string {
   const pauseId = interruptOf(returned).value?.pauseId;
   if (pauseId === undefined) throw new Error('the graph does not wait for a pause');
   return pauseId;
+}
+
+/** A task whose account is disconnected, as it already knows. */
+export async function disconnectedTask(world: ScenarioWorld): Promise<Task> {
+  const task = await world.startTask();
+  await world.disconnect();
+  const reading = { resource: 'billing', scopes: ['billing.see'], effect: 'read' } as const;
+  const { generation } = await task.getAccessToken(reading);
+  await assert.rejects(task.getAccessToken(reading, { rejectedGeneration: generation }));
+  return task;
 }
 
 /** Everything that a refused payment waits for. */

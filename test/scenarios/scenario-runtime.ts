@@ -1,4 +1,11 @@
-import { type AuditSink, type Clock, createOutlive, type Outlive, type Store } from '@outlive/core';
+import {
+  type AuditSink,
+  type Authorizer,
+  type Clock,
+  createOutlive,
+  type Outlive,
+  type Store,
+} from '@outlive/core';
 import { sqliteStore } from '@outlive/sqlite';
 
 /** What processes need to have the same runtime, as JSON. */
@@ -30,6 +37,19 @@ const people = { alice: 'user', root: 'admin', ops: 'operator' } as const;
 /** Everybody who may decide about pauses. */
 export const approvers: readonly string[] = Object.keys(people);
 
+/** Knows the people who may decide, and the one role that each has. */
+export const authorize: Authorizer = ({ by }) =>
+  Object.hasOwn(people, by) ? { id: by, roles: [people[by as keyof typeof people]] } : undefined;
+
+/** Whoever is asked agrees, until the pause is decided. */
+export async function approve(outlive: Outlive, pauseId: string): Promise<void> {
+  for (const by of approvers) {
+    const { status } = await outlive.decide(pauseId, { decision: 'resume', by });
+    if (status === 'decided') return;
+  }
+  throw new Error(`nobody could decide about ${pauseId}`);
+}
+
 /** Opens the runtime of this process. The issuer is also the directory that the gate asks. */
 export function openRuntime(setup: RuntimeSetup, parts: RuntimeParts = {}): ScenarioRuntime {
   const { issuerUrl, apiUrl, storePath, keys } = setup;
@@ -51,10 +71,7 @@ export function openRuntime(setup: RuntimeSetup, parts: RuntimeParts = {}): Scen
     policy: {
       gateCacheMs: 0,
       maintainMs: 0,
-      authorize: ({ by }) =>
-        Object.hasOwn(people, by)
-          ? { id: by, roles: [people[by as keyof typeof people]] }
-          : undefined,
+      authorize,
     },
     ...(parts.clock === undefined ? {} : { clock: parts.clock }),
     ...(parts.sinks === undefined ? {} : { audit: { sinks: parts.sinks } }),

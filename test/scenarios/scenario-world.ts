@@ -13,7 +13,7 @@ import {
 import { type ShiftableClock, shiftableClock } from '../multi-process/shiftable-clock.ts';
 import type { NeutralTool } from './adapter-under-test.ts';
 import { createTools, requirements } from './billing-tools.ts';
-import { approvers, openRuntime, type RuntimeSetup, scopes } from './scenario-runtime.ts';
+import { approve, openRuntime, type RuntimeSetup, scopes } from './scenario-runtime.ts';
 
 /** The person for whom all tasks act. */
 export const principal = { subject: 'alice' } as const;
@@ -59,8 +59,10 @@ export interface ScenarioWorld extends AsyncDisposable {
 /** What a grant has before the API wants more. */
 export const firstScopes: readonly string[] = ['billing.see', 'billing.note'];
 
-/** Makes a world in which the account is connected; dispose it after the scenario. */
-export async function createScenarioWorld(): Promise<ScenarioWorld> {
+/** Makes a world in which the account is connected; dispose it after the scenario. The API may have more routes. */
+export async function createScenarioWorld(
+  routes: Readonly<Record<string, ApiRoute>> = {},
+): Promise<ScenarioWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'outlive-scenarios-'));
   const issuer = await createTestIssuer({
     accessTokenLifetimeMs: 600_000,
@@ -85,6 +87,7 @@ export async function createScenarioWorld(): Promise<ScenarioWorld> {
       'GET /invoices': route('billing.see'),
       'POST /notes': route('billing.note'),
       'POST /payments': route('billing.pay'),
+      ...routes,
     },
   });
   const setup: RuntimeSetup = {
@@ -146,13 +149,7 @@ export async function createScenarioWorld(): Promise<ScenarioWorld> {
       });
       if (!response.ok) throw new Error(`the issuer did not revoke: ${response.status}`);
     },
-    async approve(pauseId) {
-      for (const by of approvers) {
-        const { status } = await outlive.decide(pauseId, { decision: 'resume', by });
-        if (status === 'decided') return;
-      }
-      throw new Error(`nobody could decide about ${pauseId}`);
-    },
+    approve: (pauseId) => approve(outlive, pauseId),
     storedBytes: () => readdirSync(folder).map((name) => readFileSync(join(folder, name))),
     async [Symbol.asyncDispose]() {
       await first[Symbol.asyncDispose]();

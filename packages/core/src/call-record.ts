@@ -50,5 +50,5 @@ export interface CallRecord {
 /** What the store knows about a call of a run, whichever process made it. */
 export type StoredCall = Pick<
   CallRecord,
-  'toolCallId' | 'toolName' | 'status' | 'happened' | 'code' | 'pauseId'
+  'toolCallId' | 'toolName' | 'resource' | 'status' | 'happened' | 'code' | 'pauseId'
 >;

@@ -7,7 +7,7 @@ import type { Pause } from './pause-record.ts';
 import type { Principal } from './principal.ts';
 import { randomId } from './random-id.ts';
 import type { Requirement } from './requirement.ts';
-import { type Resumption, resumePause } from './resume-pause.ts';
+import { type ResumePause, type Resumption, resumePause } from './resume-pause.ts';
 import { deadlineOf } from './task-record.ts';
 import type { TaskStatus } from './task-state.ts';
 import type { TaskEnd } from './tasks.ts';
@@ -113,10 +113,10 @@ export class Task {
     );
     return found.flatMap((record) => {
       if (record === undefined) return [];
-      const { toolCallId, toolName, status, happened, code, pauseId } = record.value;
+      const { toolCallId, toolName, resource, status, happened, code, pauseId } = record.value;
       return [
         {
-          ...{ toolCallId, toolName, status },
+          ...{ toolCallId, toolName, resource, status },
           ...(happened === undefined ? {} : { happened }),
           ...(code === undefined ? {} : { code }),
           ...(pauseId === undefined ? {} : { pauseId }),
@@ -126,7 +126,7 @@ export class Task {
   }
 
   /** Makes the task active again if the pause it waits for is decided, and gate and grants agree. */
-  async resume(): Promise<Resumption> {
+  async resume(options?: ResumePause): Promise<Resumption> {
     const { tasks, cell } = this.#context;
     await tasks.read(this.id).catch((cause: unknown) => {
       throw new AuthError('store_unavailable', { cause });
@@ -134,7 +134,7 @@ export class Task {
     const { status, pause } = cell.current.value;
     if (status === 'active') return { status: 'resumed', taskId: this.id };
     if (pause === undefined || status !== 'paused') return { status: 'ended', taskStatus: status };
-    return resumePause(this.#context, pause.id);
+    return resumePause(this.#context, pause.id, options);
   }
 
   /**

@@ -24,7 +24,7 @@ describe('a run that a framework names', () => {
     const elsewhere = await process.outlive.task(task.id);
     expect(await elsewhere?.storedCalls({ ...stored, toolCallIds: ['c2', 'none'] })).toEqual([
       {
-        ...{ toolCallId: 'c2', toolName: 'items', status: 'refused' },
+        ...{ toolCallId: 'c2', toolName: 'items', resource: 'api', status: 'refused' },
         ...{ code: 'step_up_required', pauseId: task.currentPause?.id },
       },
     ]);

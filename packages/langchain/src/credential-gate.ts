@@ -106,7 +106,12 @@ async function runAgain(
 ): Promise<object> {
   const { answerId, ...input } = rerun as Rerun;
   const output = await toolNode.invoke(input, config);
-  for (const message of messagesOf(output)) if (answerId !== undefined) message.id = answerId;
+  if (answerId !== undefined)
+    for (const message of messagesOf(output)) {
+      message.id = answerId;
+      // A checkpoint keeps what a message was made with: without this, an answer that waits would come back as another.
+      message.lc_kwargs['id'] = answerId;
+    }
   return output;
 }
 

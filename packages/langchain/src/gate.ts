@@ -130,17 +130,18 @@ async function resumeOrWait(
   if (fresh !== undefined && task.status !== 'active') await throwIfEnded(guard);
   if (fresh !== undefined) await wait(undefined);
 
-  const resumed = await task.resume();
-  if (resumed.status === 'waiting') await wait(resumed.pause);
-  if (resumed.status === 'ended')
-    throw new AuthError('task_ended', { reason: String(resumed.taskStatus) });
-
-  const happened = await happenedCalls(guard, calls);
   const declinedIds = new Set([
     ...known,
     ...declinedIn(values, calls),
     ...(binding.options.decline ?? []),
   ]);
+  const resources = await neededResources(guard, calls, declinedIds);
+  const resumed = await task.resume(resources && { resources });
+  if (resumed.status === 'waiting') await wait(resumed.pause);
+  if (resumed.status === 'ended')
+    throw new AuthError('task_ended', { reason: String(resumed.taskStatus) });
+
+  const happened = await happenedCalls(guard, calls);
   const open = calls.filter((call) => !happened.includes(call));
   const declined = open.filter(({ toolCallId }) => declinedIds.has(toolCallId));
   const rerun = open.filter(({ toolCallId }) => !declinedIds.has(toolCallId));
@@ -163,6 +164,20 @@ async function resumeOrWait(
     ...happened.map((call) => happenedMessage(call, call.answer?.id)),
   ];
   return { rerun, answers };
+}
+
+/** What the calls need that will run again: a connection that only a declined call needs is not waited for. */
+async function neededResources(
+  { task, run }: RunGuard,
+  calls: readonly LastCall[],
+  declined: ReadonlySet<string>,
+): Promise<readonly string[] | undefined> {
+  if (!calls.some(({ toolCallId }) => declined.has(toolCallId))) return undefined;
+  const toolCallIds = calls.flatMap(({ toolCallId }) =>
+    declined.has(toolCallId) ? [] : [toolCallId],
+  );
+  const stored = await task.storedCalls({ runId: run.id, toolCallIds });
+  return stored.length === toolCallIds.length ? stored.map(({ resource }) => resource) : undefined;
 }
 
 /** The calls of which people have said that they had their effect. They are not reserved, and nobody declines them. */
