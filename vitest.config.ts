@@ -9,6 +9,8 @@ const compileCache = fileURLToPath(new URL('./node_modules/.cache/compile', impo
 export default defineConfig({
   test: {
     restoreMocks: true,
+    // Most tests wait for other processes: also on a machine with two cores two files can run at once.
+    maxWorkers: 2,
     // A limit for what hangs, and not a measure: tests that start processes are slow on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
