@@ -85,7 +85,12 @@ function grantFrom(grant: string): AuditedGrant {
     own.filter(({ type }) => types.includes(type)).length;
   return {
     grant,
-    arrivals: count('token-refreshed', 'refresh-recovered'),
+    // A recovery tells of its new pair twice: that it came, and that it was recovered.
+    arrivals: new Set(
+      own
+        .filter(({ type }) => type === 'token-refreshed' || type === 'refresh-recovered')
+        .map(({ attempt }) => attempt),
+    ).size,
     doubts: count('refresh-in-doubt'),
     generation: Math.max(0, ...own.map(({ generation = 0 }) => generation)),
   };
