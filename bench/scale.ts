@@ -12,7 +12,7 @@ import { freshTokens } from './task.ts';
 
 const { values } = parseArgs({
   options: {
-    grants: { type: 'string', default: '10,1000,100000' },
+    grants: { type: 'string', default: '10,1000,10000' },
     json: { type: 'boolean', default: false },
     'write-docs': { type: 'boolean', default: false },
   },
