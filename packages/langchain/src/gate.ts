@@ -8,6 +8,7 @@ import {
   waitFor,
 } from './auth-interrupt.ts';
 import { type LastCall, lastCallsOf } from './last-calls.ts';
+import { neededResources } from './needed-resources.ts';
 import { declinedMessage, happenedMessage, markOf, saysHappened } from './refused-call.ts';
 import type { RunGuard } from './run-guard.ts';
 import type { TaskBinding } from './task-binding.ts';
@@ -135,7 +136,11 @@ async function resumeOrWait(
     ...declinedIn(values, calls),
     ...(binding.options.decline ?? []),
   ]);
-  const resources = await neededResources(guard, calls, declinedIds);
+  const resources = await neededResources(task, {
+    runId: guard.run.id,
+    calls,
+    declined: declinedIds,
+  });
   const resumed = await task.resume(resources && { resources });
   if (resumed.status === 'waiting') await wait(resumed.pause);
   if (resumed.status === 'ended')
@@ -164,20 +169,6 @@ async function resumeOrWait(
     ...happened.map((call) => happenedMessage(call, call.answer?.id)),
   ];
   return { rerun, answers };
-}
-
-/** What the calls need that will run again: a connection that only a declined call needs is not waited for. */
-async function neededResources(
-  { task, run }: RunGuard,
-  calls: readonly LastCall[],
-  declined: ReadonlySet<string>,
-): Promise<readonly string[] | undefined> {
-  if (!calls.some(({ toolCallId }) => declined.has(toolCallId))) return undefined;
-  const toolCallIds = calls.flatMap(({ toolCallId }) =>
-    declined.has(toolCallId) ? [] : [toolCallId],
-  );
-  const stored = await task.storedCalls({ runId: run.id, toolCallIds });
-  return stored.length === toolCallIds.length ? stored.map(({ resource }) => resource) : undefined;
 }
 
 /** The calls of which people have said that they had their effect. They are not reserved, and nobody declines them. */

@@ -1,4 +1,5 @@
 import { AuthError, ConfigurationError, type Outlive, type Pause, type Task } from '@outlive/core';
+import { neededResources } from './needed-resources.ts';
 import type { AgentOutcome } from './outcome.ts';
 import { assertPausedRun, chatMessages, type PausedRun } from './paused-run.ts';
 import {
@@ -92,17 +93,21 @@ async function reopen(
   pausedRun: PausedRun,
   { decline = [], takeOver = false }: ResumeTaskOptions,
 ): Promise<TaskBinding | NotResumed<unknown>> {
-  const resumed = await outlive.resume(pausedRun.pauseId);
+  const { runId, taskId, pauseId, pending } = pausedRun;
+  const task = await outlive.task(taskId);
+  if (task === undefined) return failed(new AuthError('task_ended', { detail: 'no such task' }));
+  const declined = new Set(decline);
+  const resources = await neededResources(task, { runId, calls: pending, declined });
+  const resumed = await outlive.resume(pauseId, resources && { resources });
   if (resumed.status === 'waiting') return stillPaused(pausedRun, resumed.pause);
   if (resumed.status === 'ended') return ended(resumed.taskStatus);
-  const task = await outlive.task(resumed.taskId);
-  if (task === undefined) return failed(new AuthError('task_ended', { detail: 'no such task' }));
+  if (resumed.taskId !== taskId)
+    return failed(new AuthError('not_resumable', { reason: 'the pause is of another task' }));
   if (!takeOver) {
     const taken = await takenCall(task, pausedRun);
     if (taken !== undefined) return failed(new AuthError('not_resumable', { reason: taken }));
   }
-  const { runId } = pausedRun;
-  return new TaskBinding(task, { runId, decline: new Set(decline), takeOver });
+  return new TaskBinding(task, { runId, decline: declined, takeOver });
 }
 
 /** What became of the first pending call that somebody has run, or runs: an expected outcome of a race. */
