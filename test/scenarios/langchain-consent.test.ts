@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { Command } from '@langchain/langgraph';
+import { resumeTask, withTask } from '@outlive/langchain';
+import { createScriptedModel } from '@outlive/testing';
 import { afterEach, describe, it } from 'vitest';
-import { graphs } from './langchain-adapter.ts';
+import { TestChatModel } from './chat-model.ts';
+import { build, graphs, scriptOf } from './langchain-adapter.ts';
 import {
   interruptOf,
   pauseIdOf,
@@ -76,6 +79,28 @@ describe.each(graphs)('%s, where two connections are gone', (graph) => {
     await two.approve(pauseIdOf(waiting));
     assertTold(story, await story.invoke(decline), [bookDone, mailDeclined]);
     assert.deepEqual(served(), [1, 0]);
+  });
+
+  it('goes on so by resumeTask, too', async () => {
+    two = await createTwoProviders();
+    const model = createScriptedModel(
+      scriptOf([providers.map((tool) => ({ tool, id: tool })), 'That is all.']),
+    );
+    const agent = build(graph, new TestChatModel(model), [...two.tools], undefined);
+    const task = await two.startTask();
+    for (const provider of providers) await two.disconnect(provider);
+    const first = await withTask(task, agent).invoke({
+      messages: [{ role: 'user', content: 'Go.' }],
+    });
+    if (first.status !== 'paused') throw new Error(first.status);
+    await two.approve(first.pause.id);
+    await two.reconnect('books');
+    const resume = (decline: readonly string[]) =>
+      resumeTask(two.outlive, first.state, agent, { decline }).invoke();
+    assert.equal((await resume([])).status, 'paused');
+    assert.equal((await resume(['mail'])).status, 'completed');
+    assert.deepEqual(served(), [1, 0]);
+    assert.equal(model.calls, 2);
   });
 });
 
