@@ -1,4 +1,12 @@
-import { type AgentRun, AuthError, type Pause, type RunOutcome, type Task } from '@outlive/core';
+import {
+  type AgentRun,
+  AuthError,
+  endedRun,
+  failedRun,
+  type RunOutcome,
+  stillPaused,
+  type Task,
+} from '@outlive/core';
 import type { ModelMessage } from 'ai';
 import { type Answers, answeredMessages, repliedTo } from './answers.ts';
 import type { PartialResult } from './outcome.ts';
@@ -70,28 +78,10 @@ export async function continueRun(
     // Nobody can tell whether one of the calls had its effect already: a person is asked first.
     const end = await run.finish();
     if (end.status === 'paused') return stillPaused(repliedTo(pausedRun, answers), end.pause);
-    return end.status === 'failed' ? notResumed(end.error) : endedRun(end.status);
+    return end.status === 'failed' ? failedRun(end.error) : endedRun(end.status);
   } catch (error) {
     // Another process was faster: an expected outcome of a race, and nothing ran here.
-    if (AuthError.is(error)) return notResumed(error);
+    if (AuthError.is(error)) return failedRun(error);
     throw error;
   }
-}
-
-/** The run waits as it did, if for another pause. */
-export function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {
-  const state = { ...pausedRun, pauseId: pause.id };
-  return { status: 'paused', pause, partialResult: undefined, state, ledger: [] };
-}
-
-/** The task has ended, and the run with it. */
-export function endedRun(status: string): NotResumed<unknown> {
-  return status === 'cancelled' || status === 'expired'
-    ? { status, ledger: [] }
-    : notResumed(new AuthError('task_ended', { reason: status }));
-}
-
-/** The run could not be resumed. */
-export function notResumed(error: unknown): NotResumed<unknown> {
-  return { status: 'failed', error, ledger: [] };
 }

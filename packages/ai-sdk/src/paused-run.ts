@@ -1,4 +1,4 @@
-import { type AuthErrorCode, ConfigurationError } from '@outlive/core';
+import type { AuthErrorCode, PausedRunReference } from '@outlive/core';
 import type { ModelMessage } from 'ai';
 
 /**
@@ -28,35 +28,7 @@ export interface PendingCall {
  * The conversation is as the model left it: the calls that wait are unanswered. The system prompt is not in it; it
  * belongs to the settings of the run.
  */
-export interface PausedRun {
-  readonly version: 1;
-  readonly taskId: string;
-  readonly runId: string;
-  readonly pauseId: string;
+export interface PausedRun extends PausedRunReference {
   readonly messages: ModelMessage[];
   readonly pending: readonly PendingCall[];
-}
-
-/**
- * Checks what came back from wherever the app kept it.
- *
- * @throws {ConfigurationError} when it is not a paused run.
- */
-export function assertPausedRun(value: PausedRun): void {
-  const run: Partial<PausedRun> | null | undefined = value;
-  const wrong = (path: string, expected: string, came: unknown): ConfigurationError =>
-    new ConfigurationError(
-      `resumeTask: ${path}: expected ${expected}, got ${came === null ? 'null' : typeof came}`,
-      [path],
-    );
-  if (typeof run !== 'object' || run === null) throw wrong('pausedRun', 'an object', run);
-  if (run.version !== 1)
-    throw new ConfigurationError(
-      `resumeTask: pausedRun.version: expected 1, got ${String(run.version)}`,
-      ['pausedRun.version'],
-    );
-  for (const field of ['taskId', 'runId', 'pauseId'] as const)
-    if (typeof run[field] !== 'string') throw wrong(`pausedRun.${field}`, 'a string', run[field]);
-  for (const field of ['messages', 'pending'] as const)
-    if (!Array.isArray(run[field])) throw wrong(`pausedRun.${field}`, 'an array', run[field]);
 }

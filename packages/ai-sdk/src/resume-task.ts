@@ -1,18 +1,18 @@
-import { AuthError, ConfigurationError, type Outlive } from '@outlive/core';
+import {
+  AuthError,
+  ConfigurationError,
+  checkPausedRun,
+  endedRun,
+  failedRun,
+  type Outlive,
+  stillPaused,
+} from '@outlive/core';
 import { type AgentLike, isAgent } from './agent.ts';
 import { type Answers, assertAnswers, repliedTo } from './answers.ts';
-import {
-  type ContinuedRun,
-  continueRun,
-  endedRun,
-  goingCalls,
-  type NotResumed,
-  notResumed,
-  stillPaused,
-} from './continue-run.ts';
+import { type ContinuedRun, continueRun, goingCalls, type NotResumed } from './continue-run.ts';
 import { isLoopFunction, notRunnable } from './loop-function.ts';
 import type { TaskOutcome } from './outcome.ts';
-import { assertPausedRun, type PausedRun } from './paused-run.ts';
+import type { PausedRun } from './paused-run.ts';
 import { generateWithAgent, runFunction, type StreamRun, streamWithAgent } from './run-loop.ts';
 
 /** What `resumeTask` needs of an `Outlive`. */
@@ -82,7 +82,7 @@ export function resumeTask(
   target: object,
   options: ResumeTaskOptions = {},
 ): unknown {
-  assertPausedRun(pausedRun);
+  checkPausedRun(pausedRun, ['messages', 'pending']);
   assertAnswers(pausedRun, options);
   const resume =
     <Outcome>(start: (run: ContinuedRun, settings: object) => Outcome) =>
@@ -113,8 +113,7 @@ async function reopen(
     return stillPaused(repliedTo(pausedRun, options), resumed.pause);
   if (resumed.status === 'ended') return endedRun(resumed.taskStatus);
   const task = await outlive.task(resumed.taskId);
-  if (task === undefined)
-    return notResumed(new AuthError('task_ended', { detail: 'no such task' }));
+  if (task === undefined) return failedRun(new AuthError('task_ended', { detail: 'no such task' }));
   return await continueRun(task, pausedRun, options);
 }
 

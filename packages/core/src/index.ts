@@ -35,6 +35,15 @@ export type { CallAttributes } from './call-attributes.ts';
 export type { CallInvocation } from './call-entry.ts';
 export type { CallOutcome, LedgerEntry, StoredCall } from './call-record.ts';
 export type { RunOutcome } from './run-outcome.ts';
+export {
+  checkPausedRun,
+  endedRun,
+  failedRun,
+  type PausedRunReference,
+  stillPaused,
+  type UnresumedRun,
+  wrongPausedRun,
+} from './unresumed-run.ts';
 
 export type { GrantSummary, Grants } from './grants.ts';
 export type { GrantReference, ImportedTokens, ImportGrant } from './grant-import.ts';

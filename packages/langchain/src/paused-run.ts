@@ -4,7 +4,7 @@ import {
   mapStoredMessagesToChatMessages,
   type StoredMessage,
 } from '@langchain/core/messages';
-import { ConfigurationError } from '@outlive/core';
+import { checkPausedRun, type PausedRunReference, wrongPausedRun } from '@outlive/core';
 import type { UnansweredCall } from './refused-call.ts';
 
 /**
@@ -12,11 +12,7 @@ import type { UnansweredCall } from './refused-call.ts';
  *
  * Where LangGraph keeps the conversation, the thread names it; elsewhere the conversation is in it.
  */
-export interface PausedRun {
-  readonly version: 1;
-  readonly taskId: string;
-  readonly runId: string;
-  readonly pauseId: string;
+export interface PausedRun extends PausedRunReference {
   /** The calls that were refused. */
   readonly pending: readonly UnansweredCall[];
   /** The thread in which LangGraph keeps the conversation. */
@@ -41,21 +37,7 @@ export function chatMessages(messages: readonly StoredMessage[]): BaseMessage[] 
  * @throws {ConfigurationError} when it is not a paused run.
  */
 export function assertPausedRun(value: PausedRun): void {
-  const run: Partial<PausedRun> | null | undefined = value;
-  const wrong = (path: string, expected: string, came: unknown): ConfigurationError =>
-    new ConfigurationError(
-      `resumeTask: ${path}: expected ${expected}, got ${came === null ? 'null' : typeof came}`,
-      [path],
-    );
-  if (typeof run !== 'object' || run === null) throw wrong('pausedRun', 'an object', run);
-  if (run.version !== 1)
-    throw new ConfigurationError(
-      `resumeTask: pausedRun.version: expected 1, got ${String(run.version)}`,
-      ['pausedRun.version'],
-    );
-  for (const field of ['taskId', 'runId', 'pauseId'] as const)
-    if (typeof run[field] !== 'string') throw wrong(`pausedRun.${field}`, 'a string', run[field]);
-  if (!Array.isArray(run.pending)) throw wrong('pausedRun.pending', 'an array', run.pending);
-  if (typeof run.threadId !== 'string' && !Array.isArray(run.messages))
-    throw wrong('pausedRun.messages', 'an array, as there is no threadId', run.messages);
+  checkPausedRun(value, ['pending']);
+  if (typeof value.threadId !== 'string' && !Array.isArray(value.messages))
+    throw wrongPausedRun('messages', 'an array, as there is no threadId', value.messages);
 }

@@ -1,4 +1,12 @@
-import { AuthError, ConfigurationError, type Outlive, type Pause, type Task } from '@outlive/core';
+import {
+  AuthError,
+  ConfigurationError,
+  endedRun,
+  failedRun,
+  type Outlive,
+  stillPaused,
+  type Task,
+} from '@outlive/core';
 import { neededResources } from './needed-resources.ts';
 import type { AgentOutcome } from './outcome.ts';
 import { assertPausedRun, chatMessages, type PausedRun } from './paused-run.ts';
@@ -95,17 +103,17 @@ async function reopen(
 ): Promise<TaskBinding | NotResumed<unknown>> {
   const { runId, taskId, pauseId, pending } = pausedRun;
   const task = await outlive.task(taskId);
-  if (task === undefined) return failed(new AuthError('task_ended', { detail: 'no such task' }));
+  if (task === undefined) return failedRun(new AuthError('task_ended', { detail: 'no such task' }));
   const declined = new Set(decline);
   const resources = await neededResources(task, { runId, calls: pending, declined });
   const resumed = await outlive.resume(pauseId, resources && { resources });
   if (resumed.status === 'waiting') return stillPaused(pausedRun, resumed.pause);
-  if (resumed.status === 'ended') return ended(resumed.taskStatus);
+  if (resumed.status === 'ended') return endedRun(resumed.taskStatus);
   if (resumed.taskId !== taskId)
-    return failed(new AuthError('not_resumable', { reason: 'the pause is of another task' }));
+    return failedRun(new AuthError('not_resumable', { reason: 'the pause is of another task' }));
   if (!takeOver) {
     const taken = await takenCall(task, pausedRun);
-    if (taken !== undefined) return failed(new AuthError('not_resumable', { reason: taken }));
+    if (taken !== undefined) return failedRun(new AuthError('not_resumable', { reason: taken }));
   }
   return new TaskBinding(task, { runId, decline: declined, takeOver });
 }
@@ -120,21 +128,6 @@ async function takenCall(task: Task, { runId, pending }: PausedRun): Promise<str
     ({ status, happened }) =>
       happened !== true && !['refused', 'unknown', 'suspended'].includes(status),
   )?.status;
-}
-
-function stillPaused(pausedRun: PausedRun, pause: Pause): NotResumed<unknown> {
-  const state = { ...pausedRun, pauseId: pause.id };
-  return { status: 'paused', pause, partialResult: undefined, state, ledger: [] };
-}
-
-function ended(status: string): NotResumed<unknown> {
-  return status === 'cancelled' || status === 'expired'
-    ? { status, ledger: [] }
-    : failed(new AuthError('task_ended', { reason: status }));
-}
-
-function failed(error: unknown): NotResumed<unknown> {
-  return { status: 'failed', error, ledger: [] };
 }
 
 function assertDeclined({ pending }: PausedRun, { decline = [] }: ResumeTaskOptions): void {
