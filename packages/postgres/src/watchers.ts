@@ -17,6 +17,9 @@ export interface Versions {
   readonly streams: ReadonlyMap<string, number>;
 }
 
+/** How soon a look that failed is made again while notifications come: what it would have found is in none of them. */
+const lookAgainMs = 250;
+
 /** The watchers of one store. They look themselves, all in one query, only while nobody tells them. */
 export interface Watchers {
   add(target: WatchTarget, wake: () => void): Disposable;
@@ -27,7 +30,7 @@ export interface Watchers {
   close(): void;
 }
 
-/** @param look reads the versions. It may fail: the next look is soon. */
+/** @param look reads the versions. It may fail: it is made again soon. */
 export function createWatchers(
   look: (keys: readonly string[], streams: readonly string[]) => Promise<Versions>,
   pollMs: number,
@@ -37,6 +40,7 @@ export function createWatchers(
   let timer: NodeJS.Timeout | undefined;
   let isLooking = false;
   let mustLookAgain = false;
+  let isLookOwed = false;
 
   const observe = (id: string, version: number): void => {
     const topic = topics.get(id);
@@ -53,8 +57,10 @@ export function createWatchers(
       const { keys, streams } = await look(namesOf('key'), namesOf('stream'));
       for (const [key, version] of keys) observe(topicOf('key', key), version);
       for (const [stream, version] of streams) observe(topicOf('stream', stream), version);
+      isLookOwed = false;
     } catch {
       // A watch is a hint: whoever watches also polls, and meets the same error where it can be told.
+      isLookOwed = true;
     }
   };
 
@@ -71,12 +77,15 @@ export function createWatchers(
   };
 
   const schedule = (): void => {
-    if (isTold || isLooking || topics.size === 0) return;
+    if ((isTold && !isLookOwed) || isLooking || topics.size === 0) return;
     // Unref: waiting for a hint is no reason to keep a process alive.
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      void lookNow();
-    }, pollMs).unref();
+    timer ??= setTimeout(
+      () => {
+        timer = undefined;
+        void lookNow();
+      },
+      isTold ? Math.min(lookAgainMs, pollMs) : pollMs,
+    ).unref();
   };
 
   const stopTimer = (): void => {

@@ -1,4 +1,5 @@
 import type { Store } from '@outlive/core';
+import type { Pool } from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
 import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
 import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
@@ -33,6 +34,16 @@ async function listeners(): Promise<number> {
     "SELECT count(*)::int AS count FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'",
   );
   return Number(row?.['count']);
+}
+
+/** Asks `isBroken` about each look of the watchers that goes through `pool`; those it says so of fail. */
+function breakLooks(pool: Pool, isBroken: () => boolean): void {
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    const broken = async (...args: unknown[]): Promise<unknown> =>
+      String(args[0]).includes('UNION ALL') && isBroken() ? query('SELECT 1 / 0') : query(...args);
+    Object.assign(client, { query: broken });
+  });
 }
 
 describe('watch with a direct connection', () => {
@@ -111,12 +122,35 @@ describe('watch with a direct connection', () => {
       onWarning: () => undefined,
     });
     await woken(store, 'key');
+    // Whoever watches now is woken by the look that comes when the connection is back.
+    const back = woken(store, 'key');
     await server.process.restart();
-    // A look, because the connection is back.
-    await woken(store, 'key');
+    await back;
     const wake = woken(store, 'key');
     await testStore(server.url, { schema }).compareAndSwap('key', 0, 'value', index);
     await wake;
+  });
+
+  it('looks again where the look on a connection that is back fails: no notification tells what it missed', async () => {
+    const schema = newSchema();
+    let failed = 0;
+    let isBroken = false;
+    const pool = testPool(server.url);
+    breakLooks(pool, () => {
+      failed += Number(isBroken);
+      return isBroken;
+    });
+    const store = testStore(server.url, { schema, pool, listen: server.url, watchPollMs: never });
+    await woken(store, 'key');
+    const back = woken(store, 'key');
+    isBroken = true;
+    await serverQuery(
+      server.url,
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'",
+    );
+    await expect.poll(() => failed, { timeout: 10_000 }).toBeGreaterThan(0);
+    isBroken = false;
+    await back;
   });
 
   it('is one connection for all watchers, opened by the first and closed with the store', async () => {
