@@ -73,8 +73,9 @@ export async function ownPostgresServer(
       ]),
     ],
     isReady: answersStartup,
-    // Clients are disconnected; the default would wait for them.
+    // Clients are disconnected.
     stopSignal: 'SIGINT',
+    partingSignal: 'SIGTERM',
   });
   return {
     url: `postgres://postgres@127.0.0.1:${process.port}/postgres`,

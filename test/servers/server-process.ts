@@ -21,6 +21,11 @@ export interface ServerCommand {
   readonly isReady: (port: number) => Promise<boolean>;
   /** The signal that asks for a quick, clean end. Default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
+  /**
+   * The signal that asks for an end as soon as all clients have left. `stop` sends it first, and gives them a second: a client
+   * that is just saying goodbye would meet an error that its owner no longer listens for.
+   */
+  readonly partingSignal?: NodeJS.Signals;
 }
 
 /** A server of the tests' own, on a loopback port and with its files in a temporary folder. */
@@ -42,6 +47,7 @@ export interface ServerProcess {
 
 const readyWithinMs = 60_000;
 const endWithinMs = 15_000;
+const partWithinMs = 1000;
 
 /** Starts a server, which ends with this process at the latest. */
 export async function startServer(command: ServerCommand): Promise<ServerProcess> {
@@ -104,6 +110,8 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
       return pidOf(server);
     },
     async stop() {
+      if (server !== undefined && command.partingSignal !== undefined)
+        await part(server, command.partingSignal);
       await end();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -142,6 +150,13 @@ function startGuard(pid: number, folder: string): ChildProcess {
   });
   guard.unref();
   return guard;
+}
+
+async function part(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await Promise.race([ended, wait(partWithinMs)]);
 }
 
 async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
