@@ -235,7 +235,8 @@ describe('no token', () => {
     const error = await call.principal.fetch('items').catch((thrown: unknown) => thrown);
 
     expect(error).toMatchObject({ name: 'AuthError' });
-    expect(world.presented(grantId)).toEqual([1]);
+    // Also where the caller's patience ended before the request was sent.
+    await vi.waitFor(() => expect(world.presented(grantId)).toEqual([1]));
     canaries.search('error', error);
     canaries.search('end', await run.finish());
     await searchRemains(setting, task.id);
