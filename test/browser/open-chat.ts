@@ -12,6 +12,9 @@ export const closeAll = 'Close the tickets that are resolved';
 /** A limit for what hangs, and not a measure. */
 const waitMs = 90_000;
 
+/** What the person says at the issuer. */
+type Decision = 'allow' | 'deny';
+
 /** A person in front of the chat starter, in a world of its own. */
 export interface OpenedChat extends AsyncDisposable {
   readonly page: Page;
@@ -20,8 +23,10 @@ export interface OpenedChat extends AsyncDisposable {
   /** Everything that the app has sent to the browser so far. */
   received(): Promise<string>;
   ask(text: string): Promise<void>;
-  /** Presses a button of the card and does at the issuer what a person does there. */
-  connect(button: string, decision?: 'allow' | 'deny'): Promise<void>;
+  /** Presses a button of the card and does at the issuer what a person does there, in a window of its own. */
+  connect(button: string, decision?: Decision): Promise<void>;
+  /** The same in the window of the chat, which comes back to it: where the browser blocks pop-ups. */
+  connectHere(button: string, decision?: Decision): Promise<void>;
 }
 
 /** Starts the app that was built, and opens it. */
@@ -62,20 +67,27 @@ export async function openChat(
       await page.getByRole('button', { name: button }).click();
       const issuer = await opening;
       const closed = issuer.waitForEvent('close');
-      if (decision === 'deny') {
-        await issuer.getByRole('button', { name: 'Deny' }).click();
-      } else {
-        const signIn = issuer.getByRole('button', { name: 'Sign in' });
-        const allow = issuer.getByRole('button', { name: 'Allow' });
-        await signIn.or(allow).waitFor();
-        // Who is signed in at the issuer already is asked for consent alone.
-        if (await signIn.isVisible()) await signIn.click();
-        await allow.click();
-      }
+      await answerIssuer(issuer, decision);
       await closed;
+    },
+    async connectHere(button, decision = 'allow') {
+      const chat = page.url();
+      await page.getByRole('button', { name: button }).click();
+      await answerIssuer(page, decision);
+      await page.waitForURL(chat);
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+async function answerIssuer(issuer: Page, decision: Decision): Promise<void> {
+  if (decision === 'deny') return issuer.getByRole('button', { name: 'Deny' }).click();
+  const signIn = issuer.getByRole('button', { name: 'Sign in' });
+  const allow = issuer.getByRole('button', { name: 'Allow' });
+  await signIn.or(allow).waitFor();
+  // Who is signed in at the issuer already is asked for consent alone.
+  if (await signIn.isVisible()) await signIn.click();
+  await allow.click();
 }
 
 /** Connects the account for such a run, in the middle of which the issuer ends the access. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildNextApp } from '../../examples/starter-next-chat/src/world/next-app.ts';
 import { startChromium } from './chromium.ts';
 import { closeAll, type OpenedChat, openChat, pauseMidRun } from './open-chat.ts';
+import { confirmAsAdmin, createOperator, reportAna } from './operator.ts';
 
 // Limits for what hangs, and not measures: the build and the browser are slow on a busy machine.
 const setUpMs = 600_000;
@@ -84,16 +85,90 @@ describe('the chat starter in a browser', { timeout }, () => {
     for (const { value } of world.issuer.issuedTokens()) expect(received).not.toContain(value);
   });
 
-  it('leaves the waiting call when the person declines, and keeps what was done', async () => {
+  it('leaves the waiting call when the person declines, tells the model, and keeps what was done', async () => {
     await using chat = await openChat(browser);
     await pauseMidRun(chat);
     const requests = chat.world.desk.requests;
 
     await chat.page.getByRole('button', { name: 'Leave it' }).click();
 
-    await chat.page.getByText('All right, I leave it at that.').waitFor();
+    // The model says so: it has read that two of its calls were done, and that one was declined.
+    await chat.page.getByText('I closed 2 resolved tickets and left 1, as you wished.').waitFor();
+    await chat.page.getByText('Left undone, as you wished').waitFor();
     expect(await states(chat)).toContainEqual(expect.stringMatching(/^Close T-10\d left$/));
     expect(chat.world.desk.requests).toBe(requests);
+  });
+
+  it('waits for somebody else where the person cannot confirm, and goes on when those have', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await using operator = createOperator(world);
+    await chat.ask(closeAll);
+    world.desk.atRequest(1, () => reportAna(operator, 'paused'));
+    await chat.connect('Connect account');
+
+    const card = page.getByRole('region', { name: 'Paused: somebody has to confirm' });
+    await card.getByText(/waits? for: admin\.$/).waitFor();
+    expect(await card.getByRole('button', { name: /onnect/ }).count()).toBe(0);
+    await reportAna(operator, 'active');
+    await card.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('Tried again').waitFor();
+    await card.waitFor();
+    expect(world.desk.requests).toBe(1);
+
+    await confirmAsAdmin(operator);
+    await card.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText(closedAll).waitFor();
+    expect(closedTickets(chat).toSorted()).toEqual(['T-101', 'T-102', 'T-103']);
+  });
+
+  it('leaves the work when the person declines what somebody else would have to confirm', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await using operator = createOperator(world);
+    await chat.ask(closeAll);
+    world.desk.atRequest(1, () => reportAna(operator, 'paused'));
+    await chat.connect('Connect account');
+
+    const card = page.getByRole('region', { name: 'Paused: somebody has to confirm' });
+    await card.getByRole('button', { name: 'Leave it' }).click();
+    await page.getByText('All right, I leave it at that.').waitFor();
+    expect(world.desk.requests).toBe(1);
+  });
+
+  it('connects in its own window where the browser blocks pop-ups', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    // What a browser answers that blocks them.
+    await page.addInitScript('window.open = () => null');
+    await page.reload();
+    await chat.ask(closeAll);
+
+    await chat.connectHere('Connect account', 'deny');
+    await page.getByText('The account was not connected.').waitFor();
+    expect(world.desk.requests).toBe(0);
+
+    world.revokeMidRun();
+    await chat.connectHere('Connect account');
+    await page.getByRole('region', { name: 'Paused: the access has ended' }).waitFor();
+    await chat.connectHere('Connect again');
+    await page.getByText(closedAll).waitFor();
+    expect(closedTickets(chat).toSorted()).toEqual(['T-101', 'T-102', 'T-103']);
+  });
+
+  it('takes no link to it for an answer', async () => {
+    await using chat = await openChat(browser);
+    const { page, world } = chat;
+    await pauseMidRun(chat);
+    const requests = world.desk.requests;
+
+    await page.goto(`${page.url()}?status=connected`);
+    await page.getByRole('region', { name: 'Paused: the access has ended' }).waitFor();
+    // The address is put right by the same code that would answer.
+    await page.waitForURL((url) => url.search === '');
+    await page.reload();
+    await page.getByRole('region', { name: 'Paused: the access has ended' }).waitFor();
+    expect(world.desk.requests).toBe(requests);
   });
 
   it('still waits after a reload and a restart of the app, and goes on from there', async () => {

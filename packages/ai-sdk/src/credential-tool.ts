@@ -28,12 +28,26 @@ export type PassThroughKey = Extract<
   | 'deferLoading'
 >;
 
-/** What a credentialed tool is defined with: the SDK's `tool()` fields, and an `execute` that receives the principal. */
-export interface CredentialToolDefinition<Input, Output>
-  extends Partial<Pick<Tool<Input, Output>, PassThroughKey>> {
+/** The fields that a tool is defined with, beside what it does and who approves it. */
+export interface ToolFields<Input, Output>
+  extends Partial<
+    Pick<Tool<Input, Output>, Exclude<PassThroughKey, 'toModelOutput' | 'needsApproval'>>
+  > {
   description?: string;
   inputSchema: FlexibleSchema<Input>;
   outputSchema?: FlexibleSchema<Output>;
+  /** What the model reads of the output. As in the SDK's `tool()`: looked up in `Tool`, it would not know the output. */
+  toModelOutput?: (options: {
+    toolCallId: string;
+    input: NoInfer<Input>;
+    output: NoInfer<Output>;
+  }) => ReturnType<NonNullable<Tool['toModelOutput']>>;
+}
+
+/** What a credentialed tool is defined with: the SDK's `tool()` fields, and an `execute` that receives the principal. */
+export interface CredentialToolDefinition<Input, Output>
+  extends ToolFields<Input, Output>,
+    Partial<Pick<Tool<Input, Output>, 'needsApproval'>> {
   execute: (
     input: Input,
     options: CredentialExecuteOptions,

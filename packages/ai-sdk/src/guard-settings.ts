@@ -1,6 +1,6 @@
 import { composeToolApproval } from './approval.ts';
 import { bindTools } from './bind-tools.ts';
-import { guardModel } from './guarded-model.ts';
+import { chosenModel, guardModel } from './guarded-model.ts';
 import { haltModel } from './halt-model.ts';
 import type { LoopSettings, PrepareStepOptions, StopCondition } from './loop-settings.ts';
 import type { RunGuard } from './run-guard.ts';
@@ -21,6 +21,7 @@ export function guardSettings<Settings extends LoopSettings>(
   guard.install(settings);
   const { tools, stopWhen = afterOneStep, prepareStep, toolApproval } = settings;
   const model = guardModel(settings.model, guard);
+  const isNamed = typeof settings.model === 'string';
   return {
     ...settings,
     model,
@@ -38,9 +39,10 @@ export function guardSettings<Settings extends LoopSettings>(
       const prepared = await prepareStep?.(own);
       // Asked last, right before the model's turn, and of the store: another process may have paused the task.
       if (!(await guard.grantTurn())) return haltedStep;
-      return prepared?.model === undefined
-        ? prepared
-        : { ...prepared, model: guardModel(prepared.model, guard) };
+      // A model that is named by its id can only be guarded here, where the SDK has made it.
+      const made = isNamed ? options.model : undefined;
+      const next = prepared?.model === undefined ? made : chosenModel(prepared.model);
+      return next === undefined ? prepared : { ...prepared, model: guardModel(next, guard) };
     },
     experimental_transform: [watch.transform, ...asArray(settings.experimental_transform ?? [])],
   };

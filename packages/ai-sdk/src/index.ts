@@ -1,5 +1,11 @@
 export type { AgentLike } from './agent.ts';
-export { type AgentTool, type AgentToolDefinition, agentTool } from './agent-tool.ts';
+export {
+  type AgentTool,
+  type AgentToolDefinition,
+  type AgentToolFields,
+  agentTool,
+  type StreamingAgentToolDefinition,
+} from './agent-tool.ts';
 export type { Answers } from './answers.ts';
 export type { NotResumed } from './continue-run.ts';
 export type {
@@ -10,6 +16,7 @@ export type {
   FinishedTool,
   PassThroughKey,
   SdkExecuteOptions,
+  ToolFields,
 } from './credential-tool.ts';
 export type { Guard } from './guarded-calls.ts';
 export type { PartialResult, TaskOutcome } from './outcome.ts';

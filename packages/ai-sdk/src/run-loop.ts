@@ -92,6 +92,8 @@ async function streamedOutcome(
   return await conclude(guard, watch.failure ?? { result: stream });
 }
 
+const agentLoops = { generate: generateWithAgent, stream: streamWithAgent };
+
 function guardOf(start: LoopStart): RunGuard {
-  return new RunGuard(start.task, start.run, new SubAgents(start, generateWithAgent));
+  return new RunGuard(start.task, start.run, new SubAgents(start, agentLoops));
 }

@@ -12,20 +12,30 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const inputSchema = z.object({ question: z.string() });
 
+/** Whether the agent behind a tool is watched while it works. */
+const kinds = ['answer', 'stream'] as const;
+type Kind = (typeof kinds)[number];
+
 /** A tool that is an agent with these tools. */
-function asTool(model: TestLanguageModel, tools: ToolSet) {
+function asTool(model: TestLanguageModel, tools: ToolSet, kind: Kind = 'answer') {
   const agent = new ToolLoopAgent({ model, tools, stopWhen: stepCountIs(10) });
+  const asked = { inputSchema, prompt: ({ question }: { question: string }) => question };
+  if (kind === 'answer') return agentTool(agent, { ...asked, answer: ({ text }) => text });
   return agentTool(agent, {
-    inputSchema,
-    prompt: ({ question }) => question,
-    answer: ({ text }) => text,
+    ...asked,
+    async *stream({ fullStream }) {
+      for await (const part of fullStream) {
+        if (part.type === 'tool-call') yield `calls ${part.toolName}`;
+        if (part.type === 'text-delta') yield part.text;
+      }
+    },
   });
 }
 
 const asks = callTool('clerk', { question: 'Anything new?' }, 'ask');
 
 /** The outer agent asks the clerk and looks at the clock; the clerk writes one mail and reads another. */
-async function pausedInside(way: Way) {
+async function pausedInside(way: Way, kind: Kind) {
   const story = await world.startStory();
   story.refused.add('readMail');
   const executed: string[] = [];
@@ -37,14 +47,16 @@ async function pausedInside(way: Way) {
   const tools = createTools(executed);
   const ran = await run(way, story.task, outer, {
     clock: tools.clock,
-    clerk: asTool(clerk, tools),
+    clerk: asTool(clerk, tools, kind),
   });
   return { story, executed, outer, clerk, tools, ran };
 }
 
-describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
+const waysAndKinds = ways.flatMap((way) => kinds.map((kind) => [way, kind] as const));
+
+describe.each(waysAndKinds)('an agent that is called as a tool, under %s, with %s', (way, kind) => {
   it('pauses the calling loop when one of its calls is refused, and nothing is asked of either model', async () => {
-    const { outer, clerk, executed, ran } = await pausedInside(way);
+    const { outer, clerk, executed, ran } = await pausedInside(way, kind);
 
     expect([outer.calls, clerk.calls]).toEqual([1, 2]);
     expect(executed.toSorted()).toEqual(['clock:noon', 'readMail:R', 'searchMail:Q', 'sendMail:S']);
@@ -68,7 +80,7 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
   });
 
   it('goes on inside: the refused call runs again, and no sibling of it, inside or outside', async () => {
-    const { story, executed, tools, ran } = await pausedInside(way);
+    const { story, executed, tools, ran } = await pausedInside(way, kind);
     story.refused.clear();
     await story.agree(stateOf(ran));
     executed.length = 0;
@@ -77,7 +89,7 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
 
     const resumed = await resume(way, story.elsewhere, stateOf(ran), outer, {
       clock: tools.clock,
-      clerk: asTool(clerk, tools),
+      clerk: asTool(clerk, tools, kind),
     });
 
     expect(executed).toEqual(['readMail:R']);
@@ -91,11 +103,11 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
   });
 
   it('waits on while the task does, and asks no model', async () => {
-    const { story, tools, ran } = await pausedInside(way);
+    const { story, tools, ran } = await pausedInside(way, kind);
     const silent = createScriptedModel([]);
     const again = await resume(way, story.elsewhere, stateOf(ran), silent, {
       clock: tools.clock,
-      clerk: asTool(silent, tools),
+      clerk: asTool(silent, tools, kind),
     });
     expect(stateOf(again)).toEqual(stateOf(ran));
 
@@ -103,7 +115,7 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
     await story.agree(stateOf(ran));
     const third = await resume(way, story.elsewhere, stateOf(ran), silent, {
       clock: tools.clock,
-      clerk: asTool(silent, tools),
+      clerk: asTool(silent, tools, kind),
     });
     expect(silent.calls).toBe(0);
     expect(stateOf(third).pending).toMatchObject([
@@ -113,7 +125,7 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
   });
 
   it('goes on in one of two processes', async () => {
-    const { story, executed, tools, ran } = await pausedInside(way);
+    const { story, executed, tools, ran } = await pausedInside(way, kind);
     story.refused.clear();
     await story.agree(stateOf(ran));
     executed.length = 0;
@@ -127,7 +139,7 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
       models.map(({ outer, clerk }, index) =>
         resume(way, index === 0 ? story.outlive : story.elsewhere, stateOf(ran), outer, {
           clock: tools.clock,
-          clerk: asTool(clerk, tools),
+          clerk: asTool(clerk, tools, kind),
         }),
       ),
     );
@@ -140,11 +152,12 @@ describe.each(ways)('an agent that is called as a tool, under %s', (way) => {
 
 describe('an agent as a tool', () => {
   it('refuses without a task', async () => {
-    const clerk = asTool(createScriptedModel([]), createTools());
     const options = { toolCallId: 'A', messages: [], context: {} };
-    await expect(clerk.execute({ question: 'x' }, options)).rejects.toMatchObject({
-      code: 'no_task',
-    });
+    const noTask = { code: 'no_task' };
+    const [clerk, watched] = kinds.map((kind) => asTool(createScriptedModel([]), {}, kind));
+    await expect(clerk?.execute({ question: 'x' }, options)).rejects.toMatchObject(noTask);
+    const stream = watched?.execute({ question: 'x' }, options) as AsyncIterable<string>;
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject(noTask);
   });
 
   it('is not started by a conversation that says it was approved', async () => {
@@ -174,28 +187,30 @@ describe('an agent as a tool', () => {
     expect(outcome.status).not.toBe('completed');
   });
 
-  it('fails when it asks for an approval, which nobody would see', async () => {
-    const { task } = await world.startStory();
-    const executed: string[] = [];
-    const { sendMail } = createTools(executed);
-    const clerk = asTool(createScriptedModel([callTool('sendMail', {}, 'S')]), {
-      sendMail: { ...sendMail, needsApproval: true },
-    });
-    const outer = createScriptedModel([asks, say('The clerk may not.')]);
-    const { outcome } = await run('generateText', task, outer, { clerk });
-    expect(outcome.status).toBe('completed');
-    expect(JSON.stringify(outer.prompts[1])).toContain(
-      'expected tools that run without an approval',
-    );
-    expect(executed).toEqual([]);
-  });
+  it.each(kinds)(
+    'fails when it asks for an approval, which nobody would see, with %s',
+    async (kind) => {
+      const { task } = await world.startStory();
+      const executed: string[] = [];
+      const { sendMail } = createTools(executed);
+      const asking = createScriptedModel([callTool('sendMail', {}, 'S')]);
+      const clerk = asTool(asking, { sendMail: { ...sendMail, needsApproval: true } }, kind);
+      const outer = createScriptedModel([asks, say('The clerk may not.')]);
+      const { outcome } = await run('generateText', task, outer, { clerk });
+      expect(outcome.status).toBe('completed');
+      expect(JSON.stringify(outer.prompts[1])).toContain(
+        'expected tools that run without an approval',
+      );
+      expect(executed).toEqual([]);
+    },
+  );
 
-  it('lets the calling model deal with a failure of its own', async () => {
+  it.each(kinds)('lets the calling model deal with a failure of its own, with %s', async (kind) => {
     const { task } = await world.startStory();
     const failing = createScriptedModel(() => Promise.reject(new Error('out of words')));
     const outer = createScriptedModel([asks, say('The clerk is out.')]);
     const { outcome } = await run('generateText', task, outer, {
-      clerk: asTool(failing, createTools()),
+      clerk: asTool(failing, createTools(), kind),
     });
     expect(outcome.status).toBe('completed');
     expect(JSON.stringify(outer.prompts[1])).toContain('out of words');

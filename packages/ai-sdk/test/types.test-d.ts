@@ -86,6 +86,17 @@ const withOutput = withCredential(read, {
 });
 expectTrue<Equal<InferToolOutput<typeof withOutput>, { n: number }>>();
 
+// What the model reads is made of what the tool answers, also where no schema says what that is.
+withCredential(read, {
+  inputSchema: z.object({ q: z.string() }),
+  execute: async ({ q }) => ({ n: q.length }),
+  toModelOutput({ input, output }) {
+    expectTrue<Equal<typeof input, { q: string }>>();
+    expectTrue<Equal<typeof output, { n: number }>>();
+    return { type: 'text', value: String(output.n) };
+  },
+});
+
 export const testedAlone = createInvoice.execute(
   { customer: 'c', cents: 1 },
   { ...sdkOptions, principal },
@@ -272,7 +283,17 @@ const ask = agentTool(agent, {
 });
 expectTrue<Equal<InferToolInput<typeof ask>, { question: string }>>();
 expectTrue<Equal<InferToolOutput<typeof ask>, { fine: boolean }>>();
-export const asking = new ToolLoopAgent({ model, tools: { ask, plain } });
+const watch = agentTool(agent, {
+  inputSchema: z.object({ question: z.string() }),
+  prompt: ({ question }) => question,
+  async *stream(result) {
+    for await (const part of result.fullStream)
+      if (part.type === 'text-delta') yield { text: part.text };
+  },
+  toModelOutput: ({ output }) => ({ type: 'text', value: output.text }),
+});
+expectTrue<Equal<InferToolOutput<typeof watch>, { text: string }>>();
+export const asking = new ToolLoopAgent({ model, tools: { ask, watch, plain } });
 
 // --- resumeTask: the settings without the conversation, with the same inference
 

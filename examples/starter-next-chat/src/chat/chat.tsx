@@ -12,7 +12,7 @@ import { DefaultChatTransport } from 'ai';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import type { ChatMessage } from './chat-message.ts';
 import { Composer } from './composer.tsx';
-import { openConnectWindow } from './connect-window.ts';
+import { cameBackHere, openConnectWindow } from './connect-window.ts';
 import { DemoSwitch } from './demo-switch.tsx';
 import { MessageView } from './message-view.tsx';
 import { Welcome } from './welcome.tsx';
@@ -20,8 +20,8 @@ import { Welcome } from './welcome.tsx';
 interface ChatProps {
   readonly id: string;
   readonly stored: ChatMessage[];
-  /** The page was left to connect the account, and this is the way back. */
-  readonly cameBackConnected: boolean;
+  /** What became of the connection, as the address says where the page was left for it. */
+  readonly connectionStatus: string | undefined;
   readonly hasDemo: boolean;
 }
 
@@ -32,7 +32,7 @@ const transport = new DefaultChatTransport<ChatMessage>({
 });
 
 /** The page: the conversation, and a place to type. */
-export function Chat({ id, stored, cameBackConnected, hasDemo }: ChatProps) {
+export function Chat({ id, stored, connectionStatus, hasDemo }: ChatProps) {
   const chat = useChat<ChatMessage>({
     id,
     messages: stored,
@@ -41,7 +41,7 @@ export function Chat({ id, stored, cameBackConnected, hasDemo }: ChatProps) {
   });
   const interrupt = waitingInterrupt(chat.messages);
   const isBusy = chat.status === 'submitted' || chat.status === 'streaming';
-  const connecting = useRef(cameBackConnected);
+  const connecting = useRef(false);
   const [note, setNote] = useState<string>();
 
   function answer(word: InterruptAnswer): void {
@@ -64,10 +64,11 @@ export function Chat({ id, stored, cameBackConnected, hasDemo }: ChatProps) {
   });
   useEffect(() => onConnection(({ status }) => hear(status)), []);
   useEffect(() => {
-    if (!cameBackConnected) return;
+    if (connectionStatus === undefined) return;
     window.history.replaceState(null, '', window.location.pathname);
-    hear('connected');
-  }, [cameBackConnected]);
+    connecting.current = cameBackHere();
+    hear(connectionStatus);
+  }, [connectionStatus]);
 
   const end = useRef<HTMLDivElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever something was said, the end comes into view.

@@ -8,9 +8,14 @@ export function openConnectWindow(chatId: string): void {
   window.location.assign(url);
 }
 
-/** Whether the flow that ends in this window also began in it. Asked once. */
+/** Whether the flow that ends in this window also began in it. */
 export function beganInThisWindow(): boolean {
-  const began = sessionStorage.getItem(cameFromHere) !== null;
+  return sessionStorage.getItem(cameFromHere) !== null;
+}
+
+/** Whether this page was left for the flow, and this is the way back. Asked once: a link to it says nothing. */
+export function cameBackHere(): boolean {
+  const began = beganInThisWindow();
   sessionStorage.removeItem(cameFromHere);
   return began;
 }

@@ -56,7 +56,7 @@ function cardWords({ pauseId, recovery, calls, requires, confirmed }: AuthInterr
       title: 'Connect your support desk',
       text: 'I act in your name, so I need your consent first. Then I go on with what you asked.',
     };
-  const waits = calls.length === 1 ? 'One step waits' : `${calls.length} steps wait`;
+  const waits = waitingWords(calls.length);
   if (recovery === 'user')
     return {
       title: 'Paused: the access has ended',
@@ -71,9 +71,16 @@ function cardWords({ pauseId, recovery, calls, requires, confirmed }: AuthInterr
   return { title: 'Paused', text: `${waits}. The cause may have passed already.` };
 }
 
-function answeredWords({ answer, pauseId }: AuthInterrupt): string {
+function waitingWords(calls: number): string {
+  // A task that was stopped between two calls waits as a whole.
+  if (calls === 0) return 'The work waits';
+  return calls === 1 ? 'One step waits' : `${calls} steps wait`;
+}
+
+function answeredWords({ answer, pauseId, recovery }: AuthInterrupt): string {
   switch (answer) {
     case 'resume':
+      if (recovery !== 'user') return 'Tried again';
       return pauseId === undefined ? 'Account connected' : 'Connected again';
     case 'decline':
       return 'Left undone, as you wished';

@@ -67,7 +67,27 @@ export async function resumeTurn(
   return undefined;
 }
 
-/** The model learns that the person declined. Without a task its tools refuse. */
+/**
+ * Goes on without the calls that waited, which the person declined: the model is told, and what was done stays done.
+ * Where that may not be, because somebody else has to confirm or the task waits as a whole, the task ends.
+ */
+export async function declinedTurn(
+  writer: Writer,
+  owner: string,
+  paused: PausedRun,
+  messages: readonly ChatMessage[],
+): Promise<PausedRun | undefined> {
+  const decline = paused.pending.map(({ toolCallId }) => toolCallId);
+  if (decline.length > 0) {
+    await outlive().decide(paused.pauseId, { decision: 'resume', by: owner });
+    const run = await resumeTask(outlive(), paused, streamText, { decline })(await settings());
+    if (run.stream !== undefined) return follow(writer, paused.taskId, run);
+  }
+  await cancelTask(owner, paused);
+  return turnWithoutTask(writer, messages);
+}
+
+/** The model learns that there is no access. Without a task its tools refuse. */
 export async function turnWithoutTask(
   writer: Writer,
   messages: readonly ChatMessage[],

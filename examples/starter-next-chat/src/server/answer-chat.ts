@@ -1,7 +1,14 @@
 import { takeAnswers } from '@outlive/ai-sdk/ui';
 import { consumeStream, createUIMessageStream, createUIMessageStreamResponse } from 'ai';
 import type { ChatMessage } from '../chat/chat-message.ts';
-import { cancelTask, resumeTurn, startTurn, type Turn, turnWithoutTask } from './agent-turn.ts';
+import {
+  cancelTask,
+  declinedTurn,
+  resumeTurn,
+  startTurn,
+  type Turn,
+  turnWithoutTask,
+} from './agent-turn.ts';
 import { type StoredChat, saveChat } from './chat-store.ts';
 
 /** The chats that are being answered. One process is enough for a starter; a database has transactions for this. */
@@ -66,10 +73,10 @@ function answeredTurn(
   return {
     messages,
     async turn(writer) {
-      if (answer === 'decline') {
-        if (paused !== undefined) await cancelTask(owner, paused);
-        return turnWithoutTask(writer, messages);
-      }
+      if (answer === 'decline')
+        return paused === undefined
+          ? turnWithoutTask(writer, messages)
+          : declinedTurn(writer, owner, paused, messages);
       return paused === undefined
         ? startTurn(writer, owner, messages)
         : resumeTurn(writer, owner, paused, declined);

@@ -29,9 +29,13 @@ function nextTurn({ prompt, lastToolResults }: TurnContext): ModelTurn {
   const closed = results.filter(({ toolName }) => toolName === 'closeTicket');
   if (closed.length > 0) {
     const done = closed.filter(({ isError }) => !isError).length;
-    return say(`I closed ${done} resolved tickets. Only T-104 is still open.`);
+    const left = closed.length - done;
+    return left > 0
+      ? say(`I closed ${done} resolved tickets and left ${left}, as you wished.`)
+      : say(`I closed ${done} resolved tickets. Only T-104 is still open.`);
   }
   const listed = results.find(({ toolName }) => toolName === 'listTickets');
+  if (listed?.isError) return say('All right, I leave it at that.');
   if (listed !== undefined) {
     const tickets = ticketsSchema.parse(listed.output);
     const resolved = tickets.filter((ticket) => ticket.resolved);

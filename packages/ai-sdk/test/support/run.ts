@@ -1,7 +1,7 @@
 import type { Task } from '@outlive/core';
-import type { TestLanguageModel } from '@outlive/testing';
 import {
   generateText,
+  type LanguageModel,
   type ModelMessage,
   stepCountIs,
   streamText,
@@ -35,7 +35,7 @@ export interface Ran {
 export async function run(
   way: Way,
   task: Task,
-  model: TestLanguageModel,
+  model: LanguageModel,
   tools: ToolSet,
   messages: ModelMessage[] = [{ role: 'user', content: 'What is new?' }],
 ): Promise<Ran> {
@@ -57,7 +57,7 @@ export async function resume(
   way: Way,
   outlive: Resumer,
   paused: PausedRun,
-  model: TestLanguageModel,
+  model: LanguageModel,
   tools: ToolSet,
   options?: ResumeTaskOptions,
 ): Promise<Ran> {

@@ -22,7 +22,7 @@ export default async function Page({ params, searchParams }: PageProps) {
     <Chat
       id={id}
       stored={chat.messages}
-      cameBackConnected={status === 'connected'}
+      connectionStatus={status}
       hasDemo={environment().DEMO_CONTROL_URL !== undefined}
     />
   );
