@@ -1,16 +1,27 @@
-// Run by the chaos test as a process of its own: asks for tokens of all grants until it is killed.
+// Run by the chaos test as a process of its own: asks for tokens of all grants, calls tools with them, and lets paused
+// tasks go on, until it is killed.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type AuditEntry, AuthError, StoreError, type Task } from '@outlive/core';
 import { fileJournal } from '@outlive/core/node';
 import { createAgentRuntime } from '../multi-process/agent-runtime.ts';
-import { readItems } from '../multi-process/agent-setup.ts';
+import { readItems, sendPayment } from '../multi-process/agent-setup.ts';
+import { callTool } from '../multi-process/call-tool.ts';
 import { parentProcess } from '../multi-process/parent-process.ts';
 import { openStore } from '../multi-process/shared-store.ts';
-import type { ChaosCommands, ChaosEvent, ChaosReport, ChaosSetup } from './chaos-setup.ts';
+import {
+  type ChaosCommands,
+  type ChaosEvent,
+  type ChaosReport,
+  type ChaosSetup,
+  directoryGate,
+} from './chaos-setup.ts';
+import { letTasksGoOn } from './let-tasks-go-on.ts';
 import { reportingStore } from './reporting-store.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const callers = 10;
+const toolCallers = 2;
 /** Whoever has not had a turn for so long was stopped meanwhile, and cannot know how old the token in its hand is, ms. */
 const standstillMs = 300;
 
@@ -28,7 +39,10 @@ const outlive = createAgentRuntime(setup, {
     // Workers are killed while they write: torn files are what this is about.
     onProblem: () => undefined,
   }),
+  gate: directoryGate(setup),
   audit: {
+    // What the API sees is then in the log for certain, also while the store is restarted.
+    whenStoreFails: 'stop',
     sinks: [{ name: 'parent', write: sayWhoItIs }],
     onProblem(problem) {
       // The store is restarted all the time: that is what this is about.
@@ -47,7 +61,11 @@ const turns = setInterval(() => {
   lastTurnAt = Date.now();
 }, 20);
 const figures = setInterval(tellFigures, 100);
-const working = Array.from({ length: callers }, work);
+const working = [
+  ...Array.from({ length: callers }, () => repeat(askForToken, [5, 15])),
+  ...Array.from({ length: toolCallers }, () => repeat(useTool, [30, 90])),
+  repeat(() => letTasksGoOn(outlive), [200, 600]),
+];
 
 parent.serve<ChaosCommands>({
   async stop() {
@@ -61,25 +79,45 @@ parent.serve<ChaosCommands>({
   },
 });
 
-async function work(): Promise<void> {
+async function repeat(
+  act: () => Promise<void>,
+  [leastMs, mostMs]: readonly [number, number],
+): Promise<void> {
   while (!stopped) {
-    const taskId = setup.taskIds[Math.floor(random() * setup.taskIds.length)] ?? '';
     try {
-      const task = tasks.get(taskId) ?? (await load(taskId));
-      const { expiresAt } = await task.getAccessToken(readItems);
-      const now = Date.now();
-      if (now >= expiresAt && now - lastTurnAt < standstillMs) {
-        expired += 1;
-        tellFigures();
-      }
-      served += 1;
-      if (served === 1) parent.tell('working');
+      await act();
     } catch (error) {
       const code = codeOf(error);
       refused[code] = (refused[code] ?? 0) + 1;
     }
-    await wait(5 + random() * 10);
+    await wait(leastMs + random() * (mostMs - leastMs));
   }
+}
+
+async function askForToken(): Promise<void> {
+  const task = await anyTask();
+  const { expiresAt } = await task.getAccessToken(readItems);
+  const now = Date.now();
+  if (now >= expiresAt && now - lastTurnAt < standstillMs) {
+    expired += 1;
+    tellFigures();
+  }
+  served += 1;
+  if (served === 1) parent.tell('working');
+}
+
+async function useTool(): Promise<void> {
+  const run = (await anyTask()).startRun();
+  const tool =
+    random() < 0.5
+      ? { requirement: sendPayment, toolName: 'sendPayment' }
+      : { requirement: readItems, toolName: 'readItems' };
+  await callTool(run, { ...tool, toolCallId: randomUUID() });
+}
+
+async function anyTask(): Promise<Task> {
+  const taskId = setup.taskIds[Math.floor(random() * setup.taskIds.length)] ?? '';
+  return tasks.get(taskId) ?? load(taskId);
 }
 
 async function load(taskId: string): Promise<Task> {
@@ -103,5 +141,6 @@ function tellFigures(): void {
 function codeOf(error: unknown): string {
   if (AuthError.is(error)) return error.code;
   if (error instanceof StoreError) return `store_${error.code}`;
+  if (error instanceof TypeError && error.message === 'fetch failed') return 'connection_lost';
   throw error;
 }

@@ -1,3 +1,4 @@
+import type { Gate } from '@outlive/core';
 import type { AgentSetup } from '../multi-process/agent-setup.ts';
 import type { StorePlace } from '../multi-process/shared-store.ts';
 
@@ -41,4 +42,13 @@ export interface ChaosFigures {
 export interface ChaosCommands {
   /** Ends the work in an orderly way. */
   stop(): Promise<void>;
+}
+
+/** Asks the directory of the test issuer (SCIM 2.0). */
+export function directoryGate({ issuerUrl }: Pick<AgentSetup, 'issuerUrl'>): Gate {
+  return async ({ subject }, { signal }) => {
+    const response = await fetch(`${issuerUrl}/scim/v2/Users/${subject}`, { signal });
+    const user = (await response.json()) as { readonly active?: boolean };
+    return user.active === true ? 'active' : 'revoked';
+  };
 }

@@ -28,9 +28,12 @@ if (given.json) console.log(JSON.stringify(results));
 else for (const result of results) print(result);
 if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
 
-function print({ losses, problems, refused, ...figures }: ChaosResult): void {
+function print({ losses, problems, refused, audit, ...figures }: ChaosResult): void {
   console.table(figures);
   console.table(refused);
+  const { calls, contradictions, ...counted } = audit;
+  console.log('What the audit log alone says:');
+  console.table({ ...counted, ...calls, contradictions: contradictions.length });
   if (losses.length > 0) console.table(losses);
   for (const problem of problems) console.error(`problem: ${problem}`);
 }

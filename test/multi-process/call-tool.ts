@@ -30,17 +30,20 @@ export async function callTool(
   try {
     const refusal = await call.admission;
     if (refusal !== undefined) throw refusal;
+    const { principal } = call;
+    // Tells the API which call it is.
+    const headers = { 'idempotency-key': principal.idempotencyKey };
     const response =
       invocation.requirement.effect === 'read'
-        ? await call.principal.fetch('items')
-        : await call.principal.fetch('payments', { method: 'POST', body: '{"amount":10}' });
+        ? await principal.fetch('items', { headers })
+        : await principal.fetch('payments', { method: 'POST', headers, body: '{"amount":10}' });
     await response.text();
     const refused = await call.settle({ ok: response.ok });
     if (refused !== undefined) throw refused;
     return { status: 'answered', runId: run.id, httpStatus: response.status };
   } catch (error) {
-    if (!AuthError.is(error)) throw error;
     await call.settle({ ok: false, error });
+    if (!AuthError.is(error)) throw error;
     const end = await run.finish();
     return {
       status: 'refused',

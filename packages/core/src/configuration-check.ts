@@ -154,6 +154,7 @@ const policy = z
       .strictObject({
         endedTasksMs: ms.optional(),
         taskAudit: z.boolean('expected true or false').optional(),
+        unmatchedEventsMs: ms.optional(),
         stopNotices: z.int('expected a whole number').min(100, 'expected at least 100').optional(),
       })
       .optional(),

@@ -89,7 +89,10 @@ export class Directory {
     }
   }
 
-  /** Events about people that this app holds nothing for, and that nobody has linked or dismissed. */
+  /**
+   * Events about people that this app holds nothing for, and that nobody has linked or dismissed; kept for
+   * `policy.retention.unmatchedEventsMs`.
+   */
   async *unmatched(): AsyncIterable<ReceivedEvent> {
     const { records } = this.#runtime();
     for await (const { key } of records.list({ kind: 'event', status: 'unmatched' })) {
@@ -116,11 +119,13 @@ export class Directory {
       await this.#apply(event);
       return;
     }
-    if (event.status === 'unmatched') return;
     const { records, keyedHash } = this.#runtime();
     const key = await eventKey(keyedHash, event);
     const found = await records.get<ReceivedEvent>(key);
-    if (found !== undefined) await records.swap(key, found.version, null, { kind: 'event' });
+    // A link may have been made meanwhile: then it is no longer this that is to be forgotten.
+    if (found?.value.status !== event.status) return;
+    const forgotten = await records.swap(key, found.version, null, { kind: 'event' });
+    if (forgotten && event.status === 'unmatched') this.#tell(event, 'forgotten');
   }
 
   async #apply(event: ReceivedEvent): Promise<EventReceipt> {
@@ -189,24 +194,29 @@ export class Directory {
 
   async #settle(event: ReceivedEvent, status: ReceivedEvent['status'], by?: string): Promise<void> {
     const runtime = this.#runtime();
-    const { records, keyedHash, clock, audit } = runtime;
+    const { records, keyedHash, clock, policy } = runtime;
     const key = await eventKey(keyedHash, event);
     const found = await records.get<ReceivedEvent>(key);
     if (found === undefined || found.value.status === status) return;
     const next: ReceivedEvent = { ...found.value, status };
-    const dueAt = status === 'unmatched' ? undefined : clock.now() + eventMemoryMs;
+    const keptMs = status === 'unmatched' ? policy.retention.unmatchedEventsMs : eventMemoryMs;
+    const dueAt = keptMs === undefined ? undefined : clock.now() + keptMs;
     // Lost to another process that settles the same event: then it is settled.
     const settled = await records.swap(key, found.version, next, eventIndex(next, dueAt));
-    if (settled && status !== 'applied')
-      audit.record(
-        signalStream(event.source),
-        stamped(runtime, {
-          type: 'signal-unmatched',
-          outcome: status,
-          ...(by === undefined ? {} : { by }),
-          reason: `${event.source}: ${event.reason ?? event.action}`,
-        }),
-      );
+    if (settled && status !== 'applied') this.#tell(event, status, by);
+  }
+
+  #tell({ source, reason, action }: ReceivedEvent, outcome: string, by?: string): void {
+    const runtime = this.#runtime();
+    runtime.audit.record(
+      signalStream(source),
+      stamped(runtime, {
+        type: 'signal-unmatched',
+        outcome,
+        ...(by === undefined ? {} : { by }),
+        reason: `${source}: ${reason ?? action}`,
+      }),
+    );
   }
 }
 

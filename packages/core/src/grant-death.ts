@@ -1,5 +1,6 @@
 import type { GrantRecord, GrantState } from './grant-record.ts';
 import type { RotationContext, RotationEvent } from './rotation-context.ts';
+import type { Runtime } from './runtime.ts';
 
 type DeadState = GrantState & { readonly status: 'dead' };
 
@@ -34,6 +35,16 @@ export async function tellDeath(context: RotationContext, record: GrantRecord): 
     told.some(({ type, attempt: of }) => type === event.type && of === event.attempt);
   for (const event of deathEvents(record, state)) if (!isTold(event)) context.audit(event);
   return true;
+}
+
+/** The same, for whoever reads a grant without wanting a token of it. */
+export async function tellDeathOf(
+  { grants }: Pick<Runtime, 'grants'>,
+  key: string,
+  record: GrantRecord | undefined,
+): Promise<void> {
+  if (record?.state.status === 'dead')
+    await tellDeath(await grants.rotationOf(key, record), record);
 }
 
 function deathEvents(record: GrantRecord, state: DeadState): RotationEvent[] {

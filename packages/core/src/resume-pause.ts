@@ -1,5 +1,6 @@
 import type { CallRecord } from './call-record.ts';
 import { sleep } from './clock.ts';
+import { tellDeathOf } from './grant-death.ts';
 import type { GrantRecord } from './grant-record.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { Pause } from './pause-record.ts';
@@ -133,6 +134,7 @@ async function obstacleOf(
     const provider = providers.get(authority.provider)?.grantedBy ?? authority.provider;
     const key = await grants.key({ provider, principal: task.principal, account: task.account });
     const grant = await records.get<GrantRecord>(key);
+    await tellDeathOf(runtime, key, grant?.value);
     if (grant === undefined || grant.value.state.status === 'dead')
       return `the connection to ${provider} must be authorized again`;
   }

@@ -9,6 +9,11 @@ export interface RetentionConfiguration {
   readonly endedTasksMs?: number;
   /** Whether the audit log of a task goes when the task goes. Default false: it stays for ever. */
   readonly taskAudit?: boolean;
+  /**
+   * How long an event that matched nobody is kept for a link that may come, ms; the audit log tells when one goes.
+   * Default: for ever.
+   */
+  readonly unmatchedEventsMs?: number;
   /** How many notices of the stop feed are kept, for processes that were away. Default 10 000. */
   readonly stopNotices?: number;
 }

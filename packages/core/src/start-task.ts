@@ -7,6 +7,7 @@ import {
 } from './delegation.ts';
 import { recordDelegation } from './delegations.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
+import { tellDeathOf } from './grant-death.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
@@ -87,6 +88,7 @@ export async function startTask(
     const reference = { provider: need.provider.grantedBy, principal, account };
     const grantKey = await runtime.grants.key(reference);
     const grant = await runtime.records.get<GrantRecord>(grantKey);
+    await tellDeathOf(runtime, grantKey, grant?.value);
     assertGranted(grant?.value, need);
     granted.push({ ...need, grantKey });
   }

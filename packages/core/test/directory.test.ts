@@ -8,7 +8,7 @@ import {
   type SubjectAction,
   type SubjectEvent,
 } from '../src/index.ts';
-import { alice, collect, createWorld, reading } from './world.ts';
+import { alice, collect, createWorld, type ProcessOptions, reading } from './world.ts';
 
 const directory = 'https://idp.example';
 const name: DirectorySubject = { directory, format: 'iss_sub', id: '99beb27c' };
@@ -19,8 +19,8 @@ function event(id: string, action: SubjectAction, more: Partial<SubjectEvent> = 
   return { id, source: directory, subjects: [name], action, occurredAt: 1000, ...more };
 }
 
-async function setUp(principal: Principal = alice) {
-  const world = await createWorld();
+async function setUp(principal: Principal = alice, options: ProcessOptions = {}) {
+  const world = await createWorld({ process: options });
   const process = world.start();
   await world.grant(process, { principal });
   const task = await world.task(process, { principal });
@@ -283,6 +283,30 @@ describe('an event about nobody who is known', () => {
     expect(linked).toBe(true);
     await vi.waitFor(async () => expect(await state()).toBe('revoked'), 1000);
     expect(await collect(links.unmatched())).toEqual([]);
+  });
+
+  it('is forgotten after the time that is configured, and the log tells', async () => {
+    const {
+      world,
+      process,
+      directory: links,
+    } = await setUp(alice, {
+      policy: { retention: { unmatchedEventsMs: 1000 } },
+    });
+    await using _ = world;
+    await links.receive(event('1', 'revoke', { subjects: [mail] }));
+    await process.outlive.maintain();
+    expect(await collect(links.unmatched())).toHaveLength(1);
+    world.clock.skip(1001);
+    await process.outlive.maintain();
+    expect(await collect(links.unmatched())).toEqual([]);
+    await vi.waitFor(() =>
+      expect(
+        world.events
+          .filter(({ type }) => type === 'signal-unmatched')
+          .map(({ outcome }) => outcome),
+      ).toEqual(['unmatched', 'forgotten']),
+    );
   });
 
   it('waits for as long as it takes, until it is dismissed', async () => {

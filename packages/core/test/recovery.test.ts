@@ -7,7 +7,7 @@ import {
   tokenAfterPatience,
   vanish,
 } from './vanished-owner.ts';
-import { never, reading } from './world.ts';
+import { never, type Process, reading, type World } from './world.ts';
 
 describe('an attempt whose owner vanished', () => {
   it('is left alone until this process has seen it unchanged for the whole wait', async () => {
@@ -72,6 +72,42 @@ describe('an attempt whose owner vanished', () => {
         reason: `process ${lost?.owner} claimed it and did not settle it`,
       }),
     ]);
+  });
+
+  it.each<[string, (other: Process, world: World, taskId: string) => Promise<void>]>([
+    [
+      'starts another task',
+      async (other, world) => {
+        await expect(world.task(other)).rejects.toMatchObject({ reason: 'rotated_pair_lost' });
+      },
+    ],
+    [
+      'resumes its task',
+      async ({ outlive }, _world, taskId) => {
+        const pause = await (await outlive.task(taskId))?.pause('by hand');
+        await outlive.decide(pause?.id ?? '', { decision: 'resume', by: 'alice' });
+        expect(await outlive.resume(pause?.id ?? '')).toMatchObject({ status: 'waiting' });
+      },
+    ],
+  ])('is told, and the end of its grant too, by whoever %s', async (_name, meet) => {
+    const setting = await vanish({ at: 'after presenting' }, { profile: { probe: true } });
+    await using world = setting.world;
+    setting.other.store.intercept((call, proceed) =>
+      call.operation === 'append' ? never() : proceed(),
+    );
+    await expect(tokenAfterPatience(setting)).rejects.toMatchObject({
+      reason: 'rotated_pair_lost',
+    });
+    setting.other.kill();
+    world.clock.skip(6000);
+
+    await meet(world.start(), world, setting.task.id);
+
+    await vi.waitFor(() =>
+      expect(world.events.map(({ type }) => type)).toEqual(
+        expect.arrayContaining(['refresh-in-doubt', 'grant-died']),
+      ),
+    );
   });
 
   it('is settled with the response that its journal holds', async () => {

@@ -12,6 +12,7 @@ export type { PollReceiver, PollReceiverOptions, PollReport } from './poll-recei
 export { createLogoutReceiver } from './logout-receiver.ts';
 export type { LogoutReceiverOptions } from './logout-receiver.ts';
 export type { ReceiverOptions } from './receiver-options.ts';
+export type { ReceiverProblem } from './receiver-problem.ts';
 export type { SecurityEventOptions, StreamEvent } from './event-intake.ts';
 
 export { defaultReactions } from './reactions.ts';

@@ -4,6 +4,7 @@ import { eventTypes } from './event-types.ts';
 import { readLimited } from './limited-body.ts';
 import type { WebHandler } from './push-receiver.ts';
 import { checkReceiver, type ReceiverOptions } from './receiver-options.ts';
+import { problemReporter } from './receiver-problem.ts';
 import { SetError } from './set-error.ts';
 import { signingKeys } from './signing-keys.ts';
 import { verifyToken } from './token-verification.ts';
@@ -26,6 +27,7 @@ export function createLogoutReceiver(options: LogoutReceiverOptions): WebHandler
   checkReceiver({}, options, 'createLogoutReceiver');
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const keys = signingKeys({ ...options, fetch, metadata: 'openid-configuration' });
+  const report = problemReporter(options);
 
   async function takeIn(token: string): Promise<void> {
     // Providers that predate the type send none, or JWT. What it says and what it must not say sets it apart.
@@ -58,9 +60,11 @@ export function createLogoutReceiver(options: LogoutReceiverOptions): WebHandler
     try {
       await takeIn(await tokenOf(request));
       return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } });
-    } catch (error) {
-      if (error instanceof SetError) return refusal(error);
+    } catch (cause) {
+      // Not told: anybody may send a token here, and whoever sent this one has the answer.
+      if (cause instanceof SetError) return refusal(cause);
       // The store, or the provider's keys: nothing was applied, and the provider may try again.
+      report({ kind: 'unavailable', message: 'a logout token could not be taken in', cause });
       return new Response(null, {
         status: 503,
         headers: { 'retry-after': '5', 'cache-control': 'no-store' },

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { createIntake, type SecurityEventOptions } from './event-intake.ts';
 import { type Credentials, requestJson } from './json-request.ts';
 import { checkReceiver, credentialsSchema, secureUrlSchema } from './receiver-options.ts';
+import { problemReporter } from './receiver-problem.ts';
 import { SetError } from './set-error.ts';
 import { SignalError } from './signal-error.ts';
 
@@ -34,12 +35,10 @@ export interface PollReceiver {
    */
   poll(options?: { readonly signal?: AbortSignal }): Promise<PollReport>;
   /**
-   * Polls until `signal` aborts: long polling, with a growing wait after failures, of which `onProblem` hears.
+   * Polls until `signal` aborts: long polling, with a growing wait after failures. The receiver's `onProblem` hears of
+   * those, and of each token that was refused.
    */
-  follow(options: {
-    readonly signal: AbortSignal;
-    readonly onProblem?: (error: unknown) => void;
-  }): Promise<void>;
+  follow(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
 interface Acknowledgement {
@@ -65,6 +64,7 @@ export function createPollReceiver(options: PollReceiverOptions): PollReceiver {
   };
   checkReceiver(fields, options, 'createPollReceiver');
   const intake = createIntake(options);
+  const report = problemReporter(options);
   const { endpoint, authorization, maxEvents = 100, clock = systemClock } = options;
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
 
@@ -136,17 +136,19 @@ export function createPollReceiver(options: PollReceiverOptions): PollReceiver {
 
   return {
     poll: ({ signal } = {}) => round(true, signal),
-    async follow({ signal, onProblem }) {
+    async follow({ signal }) {
       let retryMs = firstRetryMs;
       while (!signal.aborted) {
         try {
           const { accepted, refused } = await round(false, signal);
+          for (const { error: cause } of refused)
+            report({ kind: 'refused', message: cause.message, cause });
           retryMs = firstRetryMs;
           // A transmitter that does not wait before it says that there is nothing is left alone for a moment.
           if (accepted + refused.length === 0) await pause(firstRetryMs, signal);
-        } catch (error) {
+        } catch (cause) {
           if (signal.aborted) return;
-          onProblem?.(error);
+          report({ kind: 'unavailable', message: 'the poll failed', cause });
           await pause(retryMs, signal);
           retryMs = Math.min(longestRetryMs, retryMs * 2);
         }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { createIntake, type SecurityEventOptions } from './event-intake.ts';
 import { readLimited } from './limited-body.ts';
 import { checkReceiver } from './receiver-options.ts';
+import { problemReporter } from './receiver-problem.ts';
 import { isSameSecret } from './same-secret.ts';
 import { SetError } from './set-error.ts';
 
@@ -36,16 +37,24 @@ export function createPushReceiver(options: PushReceiverOptions): WebHandler {
   };
   checkReceiver(fields, options, 'createPushReceiver');
   const intake = createIntake(options);
+  const report = problemReporter(options);
   const { authorization } = options;
   const expected = typeof authorization === 'string' ? authorization : authorization.reveal();
 
   return async (request) => {
+    let token: string | undefined;
     try {
-      await intake(await tokenOf(request, expected));
+      token = await tokenOf(request, expected);
+      await intake(token);
       return new Response(null, { status: 202 });
-    } catch (error) {
-      if (error instanceof SetError) return refusal(error);
+    } catch (cause) {
+      if (cause instanceof SetError) {
+        // Whoever does not know the credentials is not the transmitter, and could fill a log with this.
+        if (token !== undefined) report({ kind: 'refused', message: cause.message, cause });
+        return refusal(cause);
+      }
       // The store, or the transmitter's keys. It is not lost: without an acknowledgement it is sent again.
+      report({ kind: 'unavailable', message: 'a pushed token could not be taken in', cause });
       return new Response(null, { status: 503, headers: { 'retry-after': '5' } });
     }
   };

@@ -10,6 +10,7 @@ import {
 import type { JSONWebKeySet } from 'jose';
 import * as z from 'zod';
 import { isReactionRule, type Reactions } from './reactions.ts';
+import type { ReceiverProblem } from './receiver-problem.ts';
 import type { SecurityEvent } from './security-event.ts';
 
 /** What every receiver of events is told about who sends them and whom they are about. */
@@ -41,6 +42,8 @@ export interface ReceiverOptions {
   /** How far the sender's clock may be ahead, ms. Default 60 000. */
   readonly clockToleranceMs?: number;
   readonly clock?: Clock;
+  /** Hears of what failed or was refused. Default: a line on `console.error`. */
+  readonly onProblem?: (problem: ReceiverProblem) => void;
   /** For keys and metadata. Default: the platform's, captured now. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -87,6 +90,7 @@ const receiverFields = {
     .optional(),
   clockToleranceMs: z.number().nonnegative().optional(),
   clock: z.custom((value) => typeof value === 'object' && value !== null).optional(),
+  onProblem: fn.optional(),
   fetch: fn.optional(),
 } as const;
 

@@ -1,11 +1,9 @@
-import { isProtectedTransport } from '@outlive/core';
 import * as z from 'zod';
-import { requestJson } from './json-request.ts';
+import { secureUrlSchema } from './receiver-options.ts';
 import { SignalError } from './signal-error.ts';
+import { fetchWellKnown, wellKnownUrl } from './well-known.ts';
 
-const endpoint = z
-  .string()
-  .refine((value) => isProtectedUrl(value), 'expected an https URL, or an http URL on loopback');
+const endpoint = secureUrlSchema;
 
 const schema = z.looseObject({
   issuer: z.string(),
@@ -41,31 +39,13 @@ export async function fetchTransmitterMetadata(
   document: 'ssf-configuration' | 'openid-configuration',
   fetch: typeof globalThis.fetch,
 ): Promise<TransmitterMetadata> {
-  const url = new URL(issuer);
-  const path = url.pathname === '/' ? '' : url.pathname.replace(/\/$/, '');
-  url.pathname =
-    document === 'ssf-configuration'
-      ? `/.well-known/${document}${path}`
-      : `${path}/.well-known/${document}`;
-  const { status, body } = await requestJson({ url, fetch });
-  if (status !== 200)
-    throw new SignalError('refused', {
-      problem: `the metadata was answered with ${status}`,
-      status,
-    });
-  const result = schema.safeParse(body);
-  if (!result.success) {
-    const fields = result.error.issues.map(({ path: at }) => at.join('.')).join(', ');
-    throw new SignalError('malformed', {
-      problem: `the metadata is wrong: ${fields || 'no object'}`,
-    });
-  }
-  if (result.data.issuer !== issuer)
+  const url = wellKnownUrl(
+    issuer,
+    document,
+    document === 'ssf-configuration' ? 'before path' : 'after path',
+  );
+  const metadata = await fetchWellKnown({ url, fetch }, schema);
+  if (metadata.issuer !== issuer)
     throw new SignalError('malformed', { problem: 'the metadata is that of another issuer' });
-  return result.data;
-}
-
-function isProtectedUrl(value: string): boolean {
-  const url = URL.parse(value);
-  return url !== null && isProtectedTransport(url);
+  return metadata;
 }

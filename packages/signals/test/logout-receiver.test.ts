@@ -1,7 +1,12 @@
 import { createSetSigner, type SetSigner, type SigningChoices } from '@outlive/testing';
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLogoutReceiver, eventTypes, type LogoutReceiverOptions } from '../src/index.ts';
+import {
+  createLogoutReceiver,
+  eventTypes,
+  type LogoutReceiverOptions,
+  type ReceiverProblem,
+} from '../src/index.ts';
 import { aliceThere, createWorld, type World } from './world.ts';
 
 const issuer = 'https://op.example';
@@ -177,12 +182,18 @@ describe('a bad logout token', () => {
 
   it('is not what a token is whose keys cannot be had: it may be sent again', async () => {
     const { outlive } = world;
+    const problems: ReceiverProblem[] = [];
     const away = createLogoutReceiver({
       outlive,
       issuer,
       audience: clientId,
       fetch: () => Promise.reject(new TypeError('fetch failed')),
+      onProblem: (problem) => problems.push(problem),
     });
     expect((await away(form(await sign()))).status).toBe(503);
+    expect(problems).toMatchObject([{ kind: 'unavailable', source: issuer }]);
+    // Anybody may send one: what is refused must fill nobody's log.
+    expect((await away(form('garbage'))).status).toBe(400);
+    expect(problems).toHaveLength(1);
   });
 });

@@ -5,6 +5,7 @@ import {
   createStreamClient,
   eventTypes,
   type PollReceiverOptions,
+  type ReceiverProblem,
 } from '../src/index.ts';
 import { audience, createWorld, sessionRevoked, subjectOf, type World } from './world.ts';
 
@@ -91,24 +92,27 @@ it('acknowledges nothing that had no effect: it comes again', async () => {
 it('follows a stream until it is stopped, through failures of which it tells', async () => {
   await using world = await createWorld();
   const stop = new AbortController();
-  const problems: unknown[] = [];
+  const problems: ReceiverProblem[] = [];
   let failing = 1;
-  const { receiver } = await setUp(world, {
+  const { receiver, stream } = await setUp(world, {
+    onProblem: (problem) => problems.push(problem),
     fetch: async (url, init) => {
       if (String(url).includes('/poll/') && failing-- > 0)
         return new Response(null, { status: 502 });
       return fetch(url, init);
     },
   });
-  const following = receiver.follow({
-    signal: stop.signal,
-    onProblem: (error) => problems.push(error),
-  });
+  const following = receiver.follow({ signal: stop.signal });
+  stream.waiting.set('garbage', 'garbage');
   await world.transmitter.send(sessionRevoked(world.transmitter));
   await expect.poll(() => world.state(), { timeout: 10_000 }).toBe('paused');
   stop.abort();
   await following;
-  expect(problems).toMatchObject([{ name: 'SignalError', code: 'refused', status: 502 }]);
+  const source = world.transmitter.url;
+  expect(problems).toMatchObject([
+    { kind: 'unavailable', source, cause: { name: 'SignalError', code: 'refused', status: 502 } },
+    { kind: 'refused', source, cause: { name: 'SetError', code: 'invalid_request' } },
+  ]);
 });
 
 it('says what is wrong with an answer', async () => {

@@ -5,11 +5,12 @@ import {
   memoryStore,
   type StoredRecord,
 } from '@outlive/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createPushReceiver,
   defaultReactions,
   eventTypes,
+  type ReceiverProblem,
   type StreamEvent,
 } from '../src/index.ts';
 import {
@@ -216,9 +217,18 @@ describe('the acknowledgement', () => {
         isAway ? Promise.reject(new Error('the store is away')) : inner.get(key),
     };
     await using world = await createWorld({ store });
-    const stream = await world.stream();
+    const problems: ReceiverProblem[] = [];
+    const stream = await world.stream({ onProblem: (problem) => problems.push(problem) });
     isAway = true;
     expect(await world.push(stream, { jti: '1' })).toEqual({ status: 503, body: '' });
+    expect(problems).toMatchObject([
+      {
+        kind: 'unavailable',
+        source: world.transmitter.url,
+        message: 'a pushed token could not be taken in',
+        cause: { message: 'the store is away' },
+      },
+    ]);
     isAway = false;
     expect(await world.state()).toBe('active');
     expect(await world.push(stream, { jti: '1' })).toEqual({ status: 202, body: '' });
@@ -240,6 +250,19 @@ describe('the acknowledgement', () => {
     expect(await world.state()).toBe('paused');
   });
 
+  it('is the same when whoever hears of problems fails', async () => {
+    await using world = await createWorld();
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const stream = await world.stream({
+      onProblem() {
+        throw new Error('the pager is away');
+      },
+      onStreamEvent: () => undefined,
+    });
+    expect(await world.push(stream, { aud: 'somebody else' })).toMatchObject({ status: 400 });
+    expect(printed).toHaveBeenCalledOnce();
+  });
+
   it('comes after every process has been told', async () => {
     await using world = await createWorld();
     const { issuer, store } = world;
@@ -253,6 +276,27 @@ describe('the acknowledgement', () => {
     const stream = await world.stream({ outlive: other });
     await world.push(stream, {});
     await expect.poll(() => world.state(), { timeout: 1000 }).toBe('paused');
+  });
+});
+
+describe('a token that is refused for good', () => {
+  it('is told to the app where the transmitter sent it, and to nobody where anybody may have', async () => {
+    await using world = await createWorld();
+    const problems: ReceiverProblem[] = [];
+    const stream = await world.stream({ onProblem: (problem) => problems.push(problem) });
+    expect(await world.push(stream, { aud: 'somebody else' })).toMatchObject({ status: 400 });
+    expect(problems).toMatchObject([
+      { kind: 'refused', source: world.transmitter.url, cause: { code: 'invalid_audience' } },
+    ]);
+    const receive = createPushReceiver({
+      outlive: world.outlive,
+      issuer: world.transmitter.url,
+      audience,
+      authorization: pushCredentials,
+      onProblem: (problem) => problems.push(problem),
+    });
+    expect((await receive(new Request(audience, { method: 'POST' }))).status).toBe(400);
+    expect(problems).toHaveLength(1);
   });
 });
 

@@ -1,7 +1,12 @@
-import type { GateContext, GateSource, OutliveOptions } from '@outlive/core';
+import type { GateContext, GateSource, OutliveOptions, Principal } from '@outlive/core';
 import { createTestDirectory, type TestDirectory } from '@outlive/testing';
 import { describe, expect, it } from 'vitest';
-import { authzenSource, introspectionSource, scimSource } from '../src/index.ts';
+import {
+  authzenSource,
+  type EvaluationRequest,
+  introspectionSource,
+  scimSource,
+} from '../src/index.ts';
 import { alice, createWorld, reading } from './world.ts';
 
 /** What a source says, or how it fails. */
@@ -47,17 +52,22 @@ const sources: readonly [
   [
     'AuthZEN',
     ({ url }, more) =>
-      authzenSource({
-        endpoint: `${url}/access/v1/evaluation`,
-        evaluation: ({ subject }) => ({
-          subject: { type: 'user', id: subject },
-          action: { name: 'delegate' },
-          resource: { type: 'agent', id: 'billing' },
-        }),
-        ...more,
-      }),
+      authzenSource({ endpoint: `${url}/access/v1/evaluation`, evaluation, ...more }),
+  ],
+  [
+    'AuthZEN at an endpoint that is discovered',
+    ({ url }, more) => authzenSource({ decisionPoint: url, evaluation, ...more }),
   ],
 ];
+
+/** May an agent act for this person? */
+function evaluation({ subject }: Principal): EvaluationRequest {
+  return {
+    subject: { type: 'user', id: subject },
+    action: { name: 'delegate' },
+    resource: { type: 'agent', id: 'billing' },
+  };
+}
 
 describe.each(sources)('a source that asks by %s', (_name, create) => {
   it('says whether the person is active', async () => {
@@ -107,6 +117,64 @@ describe('a SCIM source', () => {
   });
 });
 
+describe('a decision point that says where it is asked', () => {
+  /** Metadata of `pdp`, and an endpoint that permits everything where it says. */
+  function decisionPoint(
+    pdp: string,
+    metadata: { readonly endpoint: string; readonly of?: string },
+  ) {
+    const asked: string[] = [];
+    const source = authzenSource({
+      decisionPoint: pdp,
+      evaluation,
+      authorization: 'Bearer pdp',
+      async fetch(input, init) {
+        const url = String(input);
+        asked.push(`${url} ${new Headers(init?.headers).get('authorization')}`);
+        if (url.includes('/.well-known/'))
+          return Response.json({
+            policy_decision_point: metadata.of ?? pdp,
+            access_evaluation_endpoint: metadata.endpoint,
+          });
+        return url === metadata.endpoint
+          ? Response.json({ decision: true })
+          : new Response(null, { status: 404 });
+      },
+    });
+    return { source, asked };
+  }
+
+  it('is asked for that once, between host and path and without credentials', async () => {
+    const { source, asked } = decisionPoint('https://pdp.example/acme', {
+      endpoint: 'https://pdp.example/acme/evaluate',
+    });
+    expect([await ask(source), await ask(source)]).toEqual(['active', 'active']);
+    expect(asked).toEqual([
+      'https://pdp.example/.well-known/authzen-configuration/acme null',
+      'https://pdp.example/acme/evaluate Bearer pdp',
+      'https://pdp.example/acme/evaluate Bearer pdp',
+    ]);
+  });
+
+  it('is found again where it has moved', async () => {
+    const metadata = { endpoint: 'https://pdp.example/v1' };
+    const { source } = decisionPoint('https://pdp.example', metadata);
+    expect(await ask(source)).toBe('active');
+    metadata.endpoint = 'https://pdp.example/v2';
+    expect(await ask(source)).toBe('refused');
+    expect(await ask(source)).toBe('active');
+  });
+
+  it('is not believed when it speaks for another one, or names an endpoint that is not protected', async () => {
+    const elsewhere = { endpoint: 'https://pdp.example/v1', of: 'https://other.example' };
+    expect(await ask(decisionPoint('https://pdp.example', elsewhere).source)).toBe('malformed');
+    const open = { endpoint: 'http://pdp.example/v1' };
+    const { source, asked } = decisionPoint('https://pdp.example', open);
+    expect(await ask(source)).toBe('malformed');
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe('an introspection source', () => {
   const gate = [introspectionSource({ provider: 'p' })];
   const quick: Partial<OutliveOptions> = { gate, policy: { revalidateMs: 1 } };
@@ -153,6 +221,11 @@ it('names every option of a source that is wrong', () => {
     /baseUrl: .*\n.*x: is not an option/,
   );
   expect(() => authzenSource({ endpoint: 'https://pdp.example' } as never)).toThrow('evaluation: ');
+  for (const where of [
+    {},
+    { endpoint: 'https://pdp.example', decisionPoint: 'https://pdp.example' },
+  ])
+    expect(() => authzenSource({ ...where, evaluation })).toThrow('decisionPoint: ');
   expect(() => introspectionSource({ provider: '' })).toThrow('provider: ');
   expect(() =>
     scimSource({ baseUrl: 'https://d.example', whenInactive: 'active' as never }),

@@ -102,6 +102,7 @@ export async function createWorld(options: Partial<OutliveOptions> = {}): Promis
         issuer: transmitter.url,
         audience,
         authorization: pushCredentials,
+        onProblem: () => undefined,
         ...more,
       });
       const served = await serveHandler(receiver);

@@ -1,4 +1,4 @@
-// What an auditor runs, with nothing but an exported log: `node test/audit/auditor.ts audit.jsonl`. Knows no store, no
+// What an auditor runs, with nothing but an exported log: `node test/chaos/auditor.ts audit.jsonl`. Knows no store, no
 // key, and nothing of the run; prints what it makes of each task as JSON.
 import { readFileSync } from 'node:fs';
 import { type AuditEntry, type ExplainedFacts, factsOf } from '@outlive/core';
@@ -13,10 +13,9 @@ export interface AuditedTask extends ExplainedFacts {
 /** What the log says of one grant. */
 export interface AuditedGrant {
   readonly grant: string;
-  /** Token pairs that arrived after the first. */
-  readonly arrivals: number;
   /** Presentations that nobody can tell the outcome of. */
   readonly doubts: number;
+  /** The number of its newest token pair. */
   readonly generation: number;
 }
 
@@ -47,8 +46,11 @@ function idsOf(prefix: string): string[] {
 function taskFrom(taskId: string): AuditedTask {
   const own = entries.filter(({ stream }) => stream === `task:${taskId}`);
   const grants = new Set(own.flatMap(({ grant }) => grant ?? []));
+  const principals = new Set(own.flatMap(({ principal }) => principal ?? []));
   const related = entries.filter(
-    ({ stream, grant }) => stream.startsWith('grant:') && grant !== undefined && grants.has(grant),
+    ({ stream, grant = '', principal = '' }) =>
+      (stream.startsWith('grant:') && grants.has(grant)) ||
+      (stream.startsWith('subject:') && principals.has(principal)),
   );
   const facts = factsOf([...related, ...own], taskId);
   return { taskId, ...facts, contradictions: contradictionsIn(own, facts) };
@@ -75,23 +77,19 @@ function contradictionsIn(own: readonly AuditEntry[], facts: ExplainedFacts): st
     ...(sequence === position + 1 ? [] : [`entry ${position + 1} is missing`]),
     ...(dropped === undefined ? [] : [`${dropped} entries were dropped before ${sequence}`]),
   ]);
+  const resumed = own.flatMap(({ type, pauseId }) => (type === 'task-resumed' ? [pauseId] : []));
+  const twice = resumed
+    .filter((pauseId, position) => resumed.indexOf(pauseId) !== position)
+    .map((pauseId) => `the task was resumed twice from pause ${pauseId}`);
   const first = own[0]?.type === 'task-started' ? [] : ['the log does not begin with the task'];
-  return [...first, ...gaps, ...beyond, ...after];
+  return [...first, ...gaps, ...beyond, ...twice, ...after];
 }
 
 function grantFrom(grant: string): AuditedGrant {
   const own = entries.filter(({ stream }) => stream === `grant:${grant}`);
-  const count = (...types: string[]): number =>
-    own.filter(({ type }) => types.includes(type)).length;
   return {
     grant,
-    // A recovery tells of its new pair twice: that it came, and that it was recovered.
-    arrivals: new Set(
-      own
-        .filter(({ type }) => type === 'token-refreshed' || type === 'refresh-recovered')
-        .map(({ attempt }) => attempt),
-    ).size,
-    doubts: count('refresh-in-doubt'),
+    doubts: own.filter(({ type }) => type === 'refresh-in-doubt').length,
     generation: Math.max(0, ...own.map(({ generation = 0 }) => generation)),
   };
 }
