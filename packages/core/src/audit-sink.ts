@@ -98,7 +98,7 @@ export function createSinkFeed(
   function taken(entry: AuditEntry): void {
     // After `abandon` the queue is empty, or holds what came later.
     if (queue[0] === entry) queue.shift();
-    waiters.countDown();
+    waiters.countDown(1);
   }
 
   return {

@@ -4,7 +4,6 @@ import {
   chainEntry,
   chainStart,
   decodeEntry,
-  encodeEntry,
 } from './audit-chain.ts';
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
@@ -50,10 +49,14 @@ export interface StreamWriterOptions {
   readonly onDrained: (head: AuditHead | undefined) => void;
 }
 
+/** What became of an attempt. `conflict`: another process was faster, or one of our own attempts has landed. */
 type Outcome = 'settled' | 'conflict' | { readonly refused: unknown };
 
 const firstRetryMs = 100;
 const longestRetryMs = 30_000;
+/** Chained in one go, which must not hold up the process. Fewer than every store takes, see {@link Store.append}. */
+const batchEntries = 64;
+const batchCharacters = 262_144;
 
 /** Makes the writer of one stream. It starts with the first event that is pushed. */
 export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
@@ -61,8 +64,10 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   const queue: PendingEvent[] = [];
   const waiters = createQueueWaiters();
   let head = options.head;
-  /** Where the first event of the queue has been sent, and may have landed without our knowing. */
+  /** Where the first events of the queue have been sent, and may have landed without our knowing. */
   let sentAt: number | undefined;
+  /** Where the store has last answered that the stream does not end just before. */
+  let refusedAt: number | undefined;
   let running = false;
   let wake: (() => void) | undefined;
 
@@ -92,18 +97,10 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
 
   async function drain(): Promise<void> {
     let refusals = 0;
-    for (let pending = queue[0]; pending !== undefined; pending = queue[0]) {
-      const current = pending;
-      const outcome = await options.inTurn(() => writeOnce(current));
-      if (outcome === 'conflict') continue;
-      if (outcome === 'settled') {
-        refusals = 0;
-        sentAt = undefined;
-        // After `abandon` the queue is empty, or already holds nothing of ours.
-        if (queue[0] === current) queue.shift();
-        waiters.countDown();
-        continue;
-      }
+    while (queue.length > 0) {
+      const outcome = await options.inTurn(writeOnce);
+      if (outcome === 'settled') refusals = 0;
+      if (typeof outcome === 'string') continue;
       if (refusals === 0) options.onUnavailable(outcome.refused);
       const wait = waitBeforeRetry(refusals);
       refusals += 1;
@@ -114,60 +111,85 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     options.onDrained(head);
   }
 
-  /** One attempt: learn the end of the stream, chain the event to it, append. */
-  async function writeOnce(pending: PendingEvent): Promise<Outcome> {
+  /** One attempt: learn the end of the stream, chain what waits to it, append. */
+  async function writeOnce(): Promise<Outcome> {
     try {
-      if (sentAt !== undefined || head === undefined) {
-        const landed = await catchUp(pending);
-        if (landed !== undefined) return settled(landed);
+      if (sentAt !== undefined || head === undefined) await catchUp();
+      const batch = chainedBatch(head ?? { sequence: 0, hash: chainStart });
+      const [first, last] = [batch.entries[0], batch.entries.at(-1)];
+      if (first === undefined || last === undefined) return 'settled';
+      sentAt = first.sequence;
+      if (await store.append(stream, first.sequence, batch.texts)) {
+        head = { sequence: last.sequence, hash: last.hash };
+        settled(batch.entries);
+        return 'settled';
       }
-      const entry = await chained(pending, head ?? { sequence: 0, hash: chainStart });
-      if (entry === undefined) return 'settled';
-      const { sequence } = entry;
-      const triedBefore = sentAt === sequence;
-      sentAt = sequence;
-      if (await store.append(stream, sequence, encodeEntry(entry))) return settled(entry);
-      // Refused twice at the place that is said to be the end: no other process is ahead of us, the store is wrong.
-      return triedBefore ? { refused: undefined } : 'conflict';
+      // Refused twice at the place that is said to be the end: nothing is ahead of us, the store is wrong.
+      if (refusedAt === sentAt) return { refused: undefined };
+      refusedAt = sentAt;
+      return 'conflict';
     } catch (refused) {
       return { refused };
     }
   }
 
-  async function chained(
-    { event, id, dropped }: PendingEvent,
-    previous: AuditHead,
-  ): Promise<AuditEntry | undefined> {
-    const gap = dropped === 0 ? {} : { dropped };
-    const content = { ...event, ...gap, id, stream, sequence: previous.sequence + 1 };
-    try {
-      return await chainEntry(keyedHash, previous.hash, content);
-    } catch (cause) {
-      // Trying again cannot help, and must not hold up the events behind it.
-      options.onUnusable({ id, event, dropped }, cause);
-      return undefined;
+  /** The first events of the queue, chained to `previous` and to each other. */
+  function chainedBatch(previous: AuditHead) {
+    const entries: AuditEntry[] = [];
+    const texts: string[] = [];
+    let { sequence, hash } = previous;
+    let characters = 0;
+    for (const pending of queue) {
+      const { event, id, dropped } = pending;
+      const gap = dropped === 0 ? {} : { dropped };
+      try {
+        const content = { ...event, ...gap, id, stream, sequence: sequence + 1 };
+        const { entry, text } = chainEntry(keyedHash, hash, content);
+        characters += text.length;
+        if (entries.length > 0 && characters > batchCharacters) break;
+        entries.push(entry);
+        texts.push(text);
+        ({ sequence, hash } = entry);
+      } catch (cause) {
+        // Trying again cannot help, and must not hold up the events behind it. Those before it are not stored yet.
+        if (entries.length === 0) {
+          options.onUnusable(pending, cause);
+          dealtWith(pending, 1);
+        }
+        break;
+      }
+      if (entries.length === batchEntries) break;
     }
+    return { entries, texts };
   }
 
-  function settled(entry: AuditEntry): Outcome {
-    if (head === undefined || entry.sequence > head.sequence)
-      head = { sequence: entry.sequence, hash: entry.hash };
-    options.onStored(entry);
-    return 'settled';
+  function settled(entries: readonly AuditEntry[]): void {
+    sentAt = undefined;
+    refusedAt = undefined;
+    for (const entry of entries) options.onStored(entry);
+    dealtWith(entries[0], entries.length);
   }
 
-  /** Reads what stands from `sentAt` on: other processes' entries, or our own if an errored append has landed. */
-  async function catchUp(pending: PendingEvent): Promise<AuditEntry | undefined> {
-    let own: AuditEntry | undefined;
+  function dealtWith(first: { readonly id: string } | undefined, count: number): void {
+    // After `abandon` the queue is empty, or holds what came later.
+    if (queue[0]?.id === first?.id) queue.splice(0, count);
+    waiters.countDown(count);
+  }
+
+  /** Reads what stands from `sentAt` on: other processes' entries, or our own if an append has landed after all. */
+  async function catchUp(): Promise<void> {
+    const landed: AuditEntry[] = [];
     let newest: AuditHead | undefined;
     if (sentAt !== undefined)
       for await (const { sequence, value } of store.read(stream, sentAt)) {
         const entry = decodeEntry(value);
-        if (entry?.id === pending.id) own = entry;
+        if (entry !== undefined && entry.id === queue[landed.length]?.id) landed.push(entry);
         newest = headOf(sequence, entry);
       }
     if (newest === undefined) {
       const last = await store.last(stream);
+      // It came since the reading, and may be our own.
+      if (sentAt !== undefined && last !== undefined && last.sequence >= sentAt) return catchUp();
       newest =
         last === undefined
           ? { sequence: 0, hash: chainStart }
@@ -176,7 +198,7 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
         options.onDamaged(`it ends at entry ${newest.sequence}, and had ${head.sequence} before`);
     }
     head = newest;
-    return own;
+    if (landed.length > 0) settled(landed);
   }
 
   function headOf(sequence: number, entry: AuditEntry | undefined): AuditHead {

@@ -8,9 +8,12 @@ function ordered(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if ('toJSON' in value && typeof value.toJSON === 'function') return ordered(value.toJSON());
   if (Array.isArray(value)) return value.map(ordered);
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, field]) => [name, ordered(field)]),
-  );
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value).sort()) {
+    const field = ordered(Reflect.get(value, name));
+    if (name !== '__proto__') copy[name] = field;
+    // Set, it would be no field but the prototype.
+    else Object.defineProperty(copy, name, { value: field, enumerable: true });
+  }
+  return copy;
 }

@@ -6,16 +6,18 @@ import { ConfigurationError } from './errors.ts';
 import { createRecentMap } from './recent-map.ts';
 
 /** What a hash is for. Each has a key of its own, so that hashes of one purpose say nothing about another's. */
-export type HashPurpose = 'subject' | 'grant' | 'match' | 'audit';
+export type HashPurpose = 'subject' | 'grant' | 'match';
 
 /** Names people, grants and calls in places where anybody who reads the store may look. */
 export interface KeyedHash {
   /**
-   * HMAC-SHA-256 (RFC 2104) of `text`, base64url: 22 characters (132 bits), or all 43 for `audit`.
+   * HMAC-SHA-256 (RFC 2104) of `text`, base64url, 22 characters (132 bits).
    *
    * @throws {TypeError} when `text` is not well-formed Unicode: two such texts would share one hash.
    */
   hash(purpose: HashPurpose, text: string): Promise<string>;
+  /** The same of a text of the audit chain, with a key of its own and all 43 characters; `text` is well-formed Unicode. */
+  chainHash(text: string): string;
 }
 
 /** Not a secret. Processes that share an unsealed store must agree on a key, and there is none to agree on. */
@@ -42,10 +44,10 @@ export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
     );
   // Copied, so that a caller who wipes or reuses the buffer does not change the key.
   const material = secret === undefined ? bytesOf(publicKey) : new Uint8Array(secret);
-  const keyed = new Map<HashPurpose, ReturnType<typeof keyedFor>>();
+  const keyed = new Map<HashPurpose | 'audit', ReturnType<typeof keyedFor>>();
   const recent = createRecentMap<string, string>(cacheSize);
 
-  function compute(purpose: HashPurpose, text: string): string {
+  function compute(purpose: HashPurpose | 'audit', text: string): string {
     let start = keyed.get(purpose);
     if (start === undefined) {
       start = keyedFor(material, purpose);
@@ -58,9 +60,6 @@ export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
     async hash(purpose, text) {
       if (!text.isWellFormed())
         throw new TypeError('text: expected well-formed Unicode; got half a surrogate pair');
-      // Every text of the audit chain is hashed once; it would only push out names that come back.
-      if (purpose === 'audit') return compute(purpose, text);
-
       const name = `${purpose}:${text}`;
       const known = recent.get(name);
       if (known !== undefined) return known;
@@ -68,11 +67,14 @@ export function createKeyedHash(secret: Uint8Array | undefined): KeyedHash {
       recent.set(name, result);
       return result;
     },
+
+    // Not remembered: every text of the chain is hashed once, and would push out names that come back.
+    chainHash: (text) => compute('audit', text),
   };
 }
 
 /** The HMAC of one purpose, keyed and ready to be cloned for each text. */
-function keyedFor(material: Uint8Array<ArrayBuffer>, purpose: HashPurpose) {
+function keyedFor(material: Uint8Array<ArrayBuffer>, purpose: HashPurpose | 'audit') {
   const info = bytesOf(`outlive keyed-hash v1 ${purpose}`);
   return hmac.create(sha256, hkdf(sha256, material, undefined, info, keyBytes));
 }

@@ -74,11 +74,13 @@ export function memoryStore(): Store {
       }
     },
 
-    async append(stream, expectedSequence, value) {
+    async append(stream, expectedSequence, values) {
       assertOpen();
       const entries = streams.get(stream) ?? [];
-      if ((entries.at(-1)?.sequence ?? 0) + 1 !== expectedSequence) return false;
-      entries.push(Object.freeze({ sequence: expectedSequence, value }));
+      if ((entries.at(-1)?.sequence ?? 0) + 1 !== expectedSequence || values.length === 0)
+        return false;
+      for (const [at, value] of values.entries())
+        entries.push(Object.freeze({ sequence: expectedSequence + at, value }));
       streams.set(stream, entries);
       watchers.wake('stream', stream);
       return true;

@@ -2,8 +2,8 @@
 export interface QueueWaiters {
   /** Resolves after the next `length` things, or when everybody is let go. */
   wait(length: number): Promise<void>;
-  /** One thing of the queue is dealt with. */
-  countDown(): void;
+  /** The first `things` of the queue are dealt with. */
+  countDown(things: number): void;
   /** Lets everybody go, though their things are still there. */
   release(): void;
 }
@@ -16,9 +16,9 @@ export function createQueueWaiters(): QueueWaiters {
       new Promise((resolve) => {
         waiters.add({ left: length, resolve });
       }),
-    countDown() {
+    countDown(things) {
       for (const waiter of waiters) {
-        waiter.left -= 1;
+        waiter.left -= things;
         if (waiter.left > 0) continue;
         waiters.delete(waiter);
         waiter.resolve();

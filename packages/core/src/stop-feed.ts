@@ -93,7 +93,7 @@ export class StopFeed {
     const value = JSON.stringify(notice);
     for (;;) {
       const last = await this.#store.last(stream);
-      if (await this.#store.append(stream, (last?.sequence ?? 0) + 1, value)) return;
+      if (await this.#store.append(stream, (last?.sequence ?? 0) + 1, [value])) return;
     }
   }
 

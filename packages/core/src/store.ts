@@ -93,8 +93,14 @@ export interface Store {
   /** Records whose index matches, oldest `dueAt` first where the query has `dueBefore`. Tombstones are left out. */
   list(query: RecordQuery): AsyncIterable<ListedRecord>;
 
-  /** Appends `value` as entry `expectedSequence`, only if the stream has exactly `expectedSequence - 1` entries. Answers whether it did. */
-  append(stream: string, expectedSequence: number, value: string): Promise<boolean>;
+  /**
+   * Appends `values` as the entries from `expectedSequence` on, in their order, only if the stream has exactly
+   * `expectedSequence - 1` entries. Answers whether it did: all of them are there then, and else none; of no values, none.
+   *
+   * A driver takes up to 256 at once that have at most 262 144 characters together, and a single one of any length. The
+   * runtime never gives more.
+   */
+  append(stream: string, expectedSequence: number, values: readonly string[]): Promise<boolean>;
 
   /** Entries with a sequence at or above `fromSequence`, in order. */
   read(stream: string, fromSequence: number): AsyncIterable<StreamEntry>;

@@ -1,3 +1,4 @@
+import { createHmac, hkdfSync } from 'node:crypto';
 import { createFakeClock } from '@outlive/testing';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +8,8 @@ import { createKeyedHash } from '../src/keyed-hash.ts';
 import { memoryStore } from '../src/memory-store.ts';
 import type { StreamEntry } from '../src/store.ts';
 
-const keyedHash = createKeyedHash(new Uint8Array(32).fill(3));
+const secret = new Uint8Array(32).fill(3);
+const keyedHash = createKeyedHash(secret);
 const stream = taskStream('t1');
 const length = 6;
 /** What an honest process has written, and what it wrote to another stream. */
@@ -22,7 +24,7 @@ beforeAll(async () => {
       audit.record(target, {
         type: 'tool-call-started',
         at: 1000 + call,
-        toolName: `t\u001f${call}`,
+        toolName: `t\u001f"hash":"",${call}`,
         scopes: ['a', 'b'],
       });
   await audit.flush();
@@ -56,6 +58,21 @@ function valuesOf(entries: readonly StreamEntry[]): string[] {
 describe('the chain of a stream', () => {
   it('is sound as it was written', async () => {
     expect(await verify(written)).toEqual({ ok: true, stream, entries: length });
+  });
+
+  it('is an HMAC over the hash before and the entry without its own, in JSON with the fields in order', () => {
+    const key = hkdfSync('sha256', secret, '', 'outlive keyed-hash v1 audit', 32);
+    let previous = '';
+    for (const { value } of written) {
+      const entries = Object.entries(JSON.parse(value)).sort(([a], [b]) => (a < b ? -1 : 1));
+      expect(value).toBe(JSON.stringify(Object.fromEntries(entries)));
+      const content = JSON.stringify(
+        Object.fromEntries(entries.filter(([name]) => name !== 'hash')),
+      );
+      const hmac = createHmac('sha256', Buffer.from(key)).update(`${previous}\n${content}`);
+      previous = hmac.digest('base64url');
+      expect(value).toContain(`"hash":"${previous}"`);
+    }
   });
 
   it('shows any changed character of any entry, at that entry', async () => {
@@ -125,7 +142,7 @@ describe('the chain of a stream', () => {
   it('shows entries of two histories that were put together, though each is genuine', async () => {
     const store = memoryStore();
     for (const { sequence, value } of written.slice(0, 3))
-      await store.append(stream, sequence, value);
+      await store.append(stream, sequence, [value]);
     const audit = createAudit({ store, keyedHash, clock: createFakeClock() });
     for (let call = 4; call <= length; call += 1)
       audit.record(stream, { type: 'task-cancelled', at: 2000 + call });

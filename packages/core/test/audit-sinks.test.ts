@@ -201,8 +201,7 @@ it('a write is in the log before its first byte leaves', async () => {
   await using _ = world;
   process.store.intercept(async (store, proceed) => {
     const done = await proceed();
-    if (store.operation === 'append' && store.value?.includes('tool-call-started'))
-      order.push('logged');
+    if (store.values?.some((value) => value.includes('tool-call-started'))) order.push('logged');
     return done;
   });
   await call.principal.fetch('items', { method: 'POST' });

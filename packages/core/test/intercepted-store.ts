@@ -16,6 +16,8 @@ export interface StoreCall {
   readonly index?: RecordIndex;
   /** What is to be written. */
   readonly value?: string | null;
+  /** What is to be appended. */
+  readonly values?: readonly string[];
 }
 
 /** Stands between the runtime and the store: lets the call proceed, or delays it, or loses it. */
@@ -57,9 +59,9 @@ export function interceptedStore(inner: Store): InterceptedStore {
     async *list(query) {
       yield* await run({ operation: 'list', key: query.kind }, async () => inner.list(query));
     },
-    append: (stream, expectedSequence, value) =>
-      run({ operation: 'append', key: stream, value }, () =>
-        inner.append(stream, expectedSequence, value),
+    append: (stream, expectedSequence, values) =>
+      run({ operation: 'append', key: stream, values }, () =>
+        inner.append(stream, expectedSequence, values),
       ),
     async *read(stream, fromSequence) {
       yield* await run({ operation: 'read', key: stream }, async () =>

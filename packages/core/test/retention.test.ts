@@ -168,7 +168,7 @@ describe('the stop feed', () => {
     await task.cancel('given up');
     for (let at = 0; at < 250; at += 1) {
       const next = ((await world.store.last('outlive:stops'))?.sequence ?? 0) + 1;
-      await world.store.append('outlive:stops', next, '{"kind":"task","id":"another"}');
+      await world.store.append('outlive:stops', next, ['{"kind":"task","id":"another"}']);
     }
     await world.task(here);
     const keptNotices = async (): Promise<number> => {

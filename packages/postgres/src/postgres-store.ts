@@ -89,15 +89,17 @@ export function postgresStore(options: PostgresStoreOptions): Store {
       } while (after !== undefined);
     },
 
-    async append(stream, expectedSequence, value) {
+    async append(stream, expectedSequence, values) {
       session.assertOpen();
-      assertStorable({ stream, value });
-      if (!isCount(expectedSequence) || expectedSequence === 0) return false;
-      const entry = { stream, sequence: expectedSequence, value };
+      assertStorable({ stream });
+      for (const value of values) assertStorable({ value });
+      if (!isCount(expectedSequence) || expectedSequence === 0 || values.length === 0) return false;
+      const entries = { stream, firstSequence: expectedSequence, values };
       const appended = await session.write((client) =>
-        append(client, tables, lockTimeoutMs, entry),
+        append(client, tables, lockTimeoutMs, entries),
       );
-      if (appended) watchers.observe(topicOf('stream', stream), expectedSequence);
+      const lastSequence = expectedSequence + values.length - 1;
+      if (appended) watchers.observe(topicOf('stream', stream), lastSequence);
       return appended;
     },
 

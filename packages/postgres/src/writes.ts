@@ -45,7 +45,7 @@ export async function compareAndSwap(
       : `UPDATE ${tables.record} SET version = version + 1, value = $6, kind = $7,
            status = $8, subject = $9, task_id = $10, due_at = $11
          FROM settings WHERE key = $4 AND version = $5 RETURNING 1`;
-  return isWritten(client, swap, [
+  return isWritten(client, `written AS (${swap})`, [
     String(lockTimeoutMs),
     channelOf(tables.schema),
     `${topicOf('key', key)} ${expectedVersion + 1}`,
@@ -54,24 +54,32 @@ export async function compareAndSwap(
   ]);
 }
 
-/** Appends an entry in one statement, which tells whoever watches in the same commit. */
+/** Appends entries in one statement, which tells whoever watches in the same commit. */
 export async function append(
   client: PostgresPoolClient,
   tables: Tables,
   lockTimeoutMs: number,
-  entry: { readonly stream: string; readonly sequence: number; readonly value: string },
+  entries: {
+    readonly stream: string;
+    readonly firstSequence: number;
+    readonly values: readonly string[];
+  },
 ): Promise<boolean> {
-  const { stream, sequence, value } = entry;
-  // Of two writers that both saw the entry before, the second meets the primary key.
-  const insert = `INSERT INTO ${tables.streamEntry} (stream, sequence, value)
-    SELECT $4::text, $5::bigint, $6::text FROM settings
+  const { stream, firstSequence, values } = entries;
+  // Of two writers that both saw the entry before, the second meets the primary key with its first entry, and then
+  // must not insert the others, which may be more than the first writer had.
+  const first = `INSERT INTO ${tables.streamEntry} (stream, sequence, value)
+    SELECT $4::text, $5::bigint, ($6::text[])[1] FROM settings
     WHERE $5 = 1 + coalesce((SELECT max(sequence) FROM ${tables.streamEntry} WHERE stream = $4), 0)
     ON CONFLICT (stream, sequence) DO NOTHING RETURNING 1`;
-  return isWritten(client, insert, [
+  const others = `INSERT INTO ${tables.streamEntry} (stream, sequence, value)
+    SELECT $4, $5 + place - 1, value
+    FROM written, unnest($6) WITH ORDINALITY AS given (value, place) WHERE place > 1`;
+  return isWritten(client, `written AS (${first}), others AS (${others})`, [
     String(lockTimeoutMs),
     channelOf(tables.schema),
-    `${topicOf('stream', stream)} ${sequence}`,
-    ...[stream, sequence, value],
+    `${topicOf('stream', stream)} ${firstSequence + values.length - 1}`,
+    ...[stream, firstSequence, values],
   ]);
 }
 
@@ -85,7 +93,7 @@ export async function forget(
 ): Promise<boolean> {
   const remove = `DELETE FROM ${tables.record} USING settings
     WHERE key = $4 AND version = $5 RETURNING 1`;
-  return isWritten(client, remove, [
+  return isWritten(client, `written AS (${remove})`, [
     String(lockTimeoutMs),
     channelOf(tables.schema),
     `${topicOf('key', key)} 0`,
@@ -106,13 +114,14 @@ export async function trim(
   ]);
 }
 
+/** @param writes queries of a `WITH`; the one named `written` has a row if the write was done. */
 async function isWritten(
   client: PostgresPoolClient,
-  write: string,
+  writes: string,
   values: unknown[],
 ): Promise<boolean> {
   const { rows } = await client.query(
-    `WITH ${settings}, written AS (${write}) SELECT pg_notify($2, $3) FROM written`,
+    `WITH ${settings}, ${writes} SELECT pg_notify($2, $3) FROM written`,
     values,
   );
   return rows.length === 1;

@@ -81,9 +81,9 @@ describe('a connection that breaks', () => {
     const store = testStore(proxyUrl);
     expect(await store.last('log')).toBeUndefined();
     proxy.cutNext('request');
-    expect((await failureOf(store.append('log', 1, 'lost'))).code).toBe('unavailable');
+    expect((await failureOf(store.append('log', 1, ['lost']))).code).toBe('unavailable');
     proxy.cutNext('reply');
-    expect((await failureOf(store.append('log', 1, 'entry'))).code).toBe('unavailable');
+    expect((await failureOf(store.append('log', 1, ['entry']))).code).toBe('unavailable');
     await expect.poll(() => store.last('log')).toEqual({ sequence: 1, value: 'entry' });
   });
 

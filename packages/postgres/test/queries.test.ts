@@ -55,7 +55,7 @@ describe('whatever the defaults of the database are', () => {
           store.compareAndSwap('key', version, 'value', { kind: 'grant' }),
         );
         const appends = Array.from({ length: 8 }, (_, writer) =>
-          store.append('log', version + 1, `writer ${writer}`),
+          store.append('log', version + 1, [`writer ${writer}`]),
         );
         const answers = await Promise.all([Promise.all(swaps), Promise.all(appends)]);
         for (const each of answers) expect(each.filter(Boolean)).toHaveLength(1);
@@ -85,7 +85,7 @@ describe('whatever the defaults of the database are', () => {
     const pool = testPool(server.url, { max: 1, options: '-c synchronous_commit=off' });
     const store = testStore(server.url, { pool });
     await store.compareAndSwap('key', 0, 'value', { kind: 'grant' });
-    await store.append('log', 1, 'entry');
+    await store.append('log', 1, ['entry']);
     const { rows } = await pool.query(
       "SELECT current_setting('lock_timeout') AS lock, current_setting('synchronous_commit') AS sync",
     );
@@ -101,7 +101,7 @@ describe('texts that Postgres cannot hold', () => {
       await expect(
         store.compareAndSwap('key', 0, 'value', { kind: 'grant', taskId: text }),
       ).rejects.toThrow(/^taskId must /);
-      await expect(store.append('log', 1, text)).rejects.toThrow(/^value must /);
+      await expect(store.append('log', 1, [text])).rejects.toThrow(/^value must /);
     }
   });
 });

@@ -103,7 +103,7 @@ describe('the tables of a store', () => {
     );
     expect(await store.compareAndSwap('key', 0, 'value', index)).toBe(true);
     expect(await store.compareAndSwap('key', 1, 'next', index)).toBe(true);
-    expect(await store.append('log', 1, 'entry')).toBe(true);
+    expect(await store.append('log', 1, ['entry'])).toBe(true);
     expect((await store.get('key'))?.value).toBe('next');
   });
 

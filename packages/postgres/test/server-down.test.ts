@@ -81,7 +81,7 @@ describe('a server that is away', () => {
     expect(await store.compareAndSwap('key', 0, 'one', index)).toBe(true);
     for (let version = 1; version <= 3; version += 1) {
       expect(await store.compareAndSwap('key', version, `value ${version}`, index)).toBe(true);
-      expect(await store.append('log', version, `entry ${version}`)).toBe(true);
+      expect(await store.append('log', version, [`entry ${version}`])).toBe(true);
       // Nobody is asked to write anything down any more.
       await server.process.restart('SIGQUIT');
       expect(await store.get('key')).toMatchObject({ version: version + 1 });

@@ -65,12 +65,13 @@ export function redisStore(options: RedisStoreOptions): Store {
       } while (after !== undefined);
     },
 
-    async append(stream, expectedSequence, value) {
+    async append(stream, expectedSequence, values) {
       session.assertOpen();
-      assertWellFormed({ stream, value });
-      if (!isCount(expectedSequence) || expectedSequence === 0) return false;
+      assertWellFormed({ stream });
+      for (const value of values) assertWellFormed({ value });
+      if (!isCount(expectedSequence) || expectedSequence === 0 || values.length === 0) return false;
       return session.write((connection) =>
-        writer.append(connection, stream, expectedSequence, value),
+        writer.append(connection, stream, expectedSequence, values),
       );
     },
 

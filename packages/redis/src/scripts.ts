@@ -75,12 +75,20 @@ redis.call('PUBLISH', KEYS[1], ARGV[3])
 return 1
 `);
 
-/** Appends to a stream. KEYS: stream. ARGV: sequence, the sequence before it, value. */
+/**
+ * Appends to a stream. KEYS: stream. ARGV: the sequence before the first value, the values.
+ *
+ * A server without memory refuses the first XADD; once that is done it takes the others too.
+ */
 export const appendScript: Script = script(`
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-if (last and string.match(last[1], '^%d+') or '0') ~= ARGV[2] then return 0 end
-redis.call('XADD', KEYS[1], ARGV[1] .. '-0', 'v', ARGV[3])
-redis.call('PUBLISH', KEYS[1], ARGV[1])
+if (last and string.match(last[1], '^%d+') or '0') ~= ARGV[1] then return 0 end
+local sequence
+for at = 2, #ARGV do
+  sequence = string.format('%.0f', ARGV[1] + at - 1)
+  redis.call('XADD', KEYS[1], sequence .. '-0', 'v', ARGV[at])
+end
+redis.call('PUBLISH', KEYS[1], sequence)
 return 1
 `);
 

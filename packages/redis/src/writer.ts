@@ -30,7 +30,7 @@ export interface Writer {
     connection: RedisConnection,
     stream: string,
     sequence: number,
-    value: string,
+    values: readonly string[],
   ): Promise<boolean>;
   /** Nothing waits for replicas here: what a failover brings back is removed again. */
   forget(connection: RedisConnection, key: string, version: number): Promise<boolean>;
@@ -100,10 +100,10 @@ export function createWriter(parts: {
         ...indexArguments(index),
       ]),
 
-    append: (connection, stream, sequence, value) =>
+    append: (connection, stream, sequence, values) =>
       run(connection, appendScript, [
         ...['1', keys.stream(stream)],
-        ...[String(sequence), String(sequence - 1), value],
+        ...[String(sequence - 1), ...values],
       ]),
 
     forget: async (connection, key, version) =>

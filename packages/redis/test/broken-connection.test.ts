@@ -26,7 +26,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
     // The scripts are known to the server: what is counted below are runs, not refusals.
     const warm = testStore(client(server.url));
     await warm.compareAndSwap('key', 0, 'value', index);
-    await warm.append('log', 1, 'entry');
+    await warm.append('log', 1, ['entry']);
   });
 
   it('after the write arrived: the outcome is unknown, the write is there, and nobody sent it again', async () => {
@@ -59,7 +59,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
     for (const [cut, there] of [['request', undefined] as const, ['reply', 'entry'] as const]) {
       expect(await store.last('log')).toBeUndefined();
       proxy.cutNext(cut);
-      expect((await failureOf(store.append('log', 1, 'entry'))).code).toBe('unavailable');
+      expect((await failureOf(store.append('log', 1, ['entry']))).code).toBe('unavailable');
       expect((await store.last('log'))?.value).toBe(there);
     }
   });
@@ -94,7 +94,7 @@ describe.each(Object.entries(clientsOf))('a connection that breaks, with %s', (_
     await redisCommand(port, 'SCRIPT FLUSH');
     expect(await store.compareAndSwap('key', 1, 'two', index)).toBe(true);
     await redisCommand(port, 'SCRIPT FLUSH');
-    expect(await store.append('log', 1, 'entry')).toBe(true);
+    expect(await store.append('log', 1, ['entry'])).toBe(true);
     expect(await store.compareAndSwap('key', 1, 'late', index)).toBe(false);
   });
 });

@@ -37,7 +37,7 @@ for (const [library, client] of Object.entries(clusterClientsOf))
         timeoutMs: 2000,
       });
       // This cluster has no replicas.
-      await expect(store.append('log', 1, 'entry')).rejects.toThrow(/Fewer than 1 replicas/);
+      await expect(store.append('log', 1, ['entry'])).rejects.toThrow(/Fewer than 1 replicas/);
       await store.close();
     });
 
@@ -60,7 +60,7 @@ for (const [library, client] of Object.entries(clusterClientsOf))
         for (; acknowledged.size < count; at += 1) {
           const next = ((await store.last('log'))?.sequence ?? 0) + 1;
           const value = `entry ${at}`;
-          if (await store.append('log', next, value)) acknowledged.set(next, value);
+          if (await store.append('log', next, [value])) acknowledged.set(next, value);
         }
       };
       const surelyAppend = async (count: number): Promise<void> => {

@@ -23,7 +23,7 @@ it('keeps what replicas have confirmed when Sentinel makes one of them the maste
       const value = `entry ${at}`;
       try {
         const next = ((await store.last('log'))?.sequence ?? 0) + 1;
-        if (await store.append('log', next, value)) acknowledged.set(next, value);
+        if (await store.append('log', next, [value])) acknowledged.set(next, value);
       } catch (error) {
         expect(['unavailable', 'read_only']).toContain(Reflect.get(Object(error), 'code'));
       }

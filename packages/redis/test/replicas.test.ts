@@ -33,7 +33,7 @@ describe.each(Object.entries(clientsOf))('requireReplicas, with %s', (_, client)
     const prefix = `test-${crypto.randomUUID()}`;
     const store = testStore(client(master.url), { prefix, requireReplicas: 1, timeoutMs: 6000 });
     expect(await store.compareAndSwap('key', 0, 'one', index)).toBe(true);
-    expect(await store.append('log', 1, 'entry')).toBe(true);
+    expect(await store.append('log', 1, ['entry'])).toBe(true);
     expect(await redisCommand(replica.process.port, `HGET {${prefix}}:r:key v`)).toContain('1');
 
     await detach();

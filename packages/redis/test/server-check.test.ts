@@ -106,7 +106,7 @@ describe.each(Object.entries(clientsOf))('the look at the server, with %s', (_, 
     const full = await failureOf(store.compareAndSwap('key', 1, 'other', index));
     expect(full.code).toBe('full');
     expect((await store.get('key'))?.value).toBe('value');
-    expect((await failureOf(store.append('log', 1, 'entry'))).code).toBe('full');
+    expect((await failureOf(store.append('log', 1, ['entry']))).code).toBe('full');
     await redisCommand(process.port, 'CONFIG SET maxmemory 0');
     expect(await store.compareAndSwap('key', 1, 'other', index)).toBe(true);
   });

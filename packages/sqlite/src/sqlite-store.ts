@@ -40,11 +40,12 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       } while (after !== undefined);
     },
 
-    async append(stream, expectedSequence, value) {
-      assertWellFormed({ stream, value });
+    async append(stream, expectedSequence, values) {
+      assertWellFormed({ stream });
+      for (const value of values) assertWellFormed({ value });
       return connection.write((statements) => {
-        const appended = statements.append(stream, expectedSequence, value);
-        if (appended) watchers.wrote('stream', stream, expectedSequence);
+        const appended = statements.append(stream, expectedSequence, values);
+        if (appended) watchers.wrote('stream', stream, expectedSequence + values.length - 1);
         return appended;
       });
     },

@@ -36,7 +36,7 @@ export interface Statements {
     index: RecordIndex,
   ): boolean;
   list(query: RecordQuery, after: ListCursor | undefined): ListPage;
-  append(stream: string, expectedSequence: number, value: string): boolean;
+  append(stream: string, expectedSequence: number, values: readonly string[]): boolean;
   read(stream: string, fromSequence: number): StreamPage;
   last(stream: string): StreamEntry | undefined;
   forget(key: string, version: number): boolean;
@@ -76,7 +76,7 @@ export function prepareStatements(database: DatabaseSync): Statements {
        task_id = ?, due_at = ? WHERE key = ? AND version = ?`,
   );
   const append = database.prepare(
-    `INSERT INTO stream_entry (stream, sequence, value) SELECT ?1, ?2, ?3
+    `INSERT INTO stream_entry (stream, sequence, value) SELECT ?1, ?2 + key, value FROM json_each(?3)
      WHERE ?2 = 1 + coalesce((SELECT max(sequence) FROM stream_entry WHERE stream = ?1), 0)`,
   );
   const read = database.prepare(
@@ -132,8 +132,8 @@ export function prepareStatements(database: DatabaseSync): Statements {
       };
     },
 
-    append: (stream, expectedSequence, value) =>
-      append.run(stream, expectedSequence, value).changes === 1,
+    append: (stream, expectedSequence, values) =>
+      append.run(stream, expectedSequence, JSON.stringify(values)).changes !== 0,
 
     read(stream, fromSequence) {
       const entries = (read.all(stream, fromSequence) as EntryRow[]).map(entryFrom);

@@ -27,7 +27,7 @@ it('a full disk is told as such, nothing is half written, and what fits still wo
   await expect(store.compareAndSwap('key', 1, large, { kind: 'grant' })).rejects.toMatchObject(
     full,
   );
-  await expect(store.append('log', 1, large)).rejects.toMatchObject(full);
+  await expect(store.append('log', 1, [large])).rejects.toMatchObject(full);
   expect(await store.get('key')).toEqual({ version: 1, value: 'kept', index: { kind: 'grant' } });
   expect(await store.last('log')).toBeUndefined();
   expect(await store.compareAndSwap('key', 1, 'small', { kind: 'grant' })).toBe(true);

@@ -31,7 +31,7 @@ describe('watch', () => {
     for (let version = 0; version < 5; version += 1) {
       const wake = woken(store, 'theirs');
       await other.compareAndSwap('theirs', version, 'value', index);
-      await other.append('theirs', version + 1, 'entry');
+      await other.append('theirs', version + 1, ['entry']);
       await wake;
     }
     expect(wakes).toBe(0);

@@ -24,9 +24,9 @@ describe('writes that are asked for in one turn', () => {
       store.compareAndSwap('a', 0, '1', grant),
       store.compareAndSwap('taken', 0, 'second', grant),
       store.compareAndSwap('a', 1, '2', grant),
-      store.append('stream', 1, 'x'),
-      store.append('stream', 1, 'y'),
-      store.append('stream', 2, 'z'),
+      store.append('stream', 1, ['x']),
+      store.append('stream', 1, ['y']),
+      store.append('stream', 2, ['z']),
     ]);
 
     expect(answers).toEqual([true, false, true, true, false, true]);

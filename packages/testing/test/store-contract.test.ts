@@ -80,6 +80,30 @@ describe('storeContract', () => {
     );
   });
 
+  it('catches an append that adds its values one by one, and one that adds those that are free', async () => {
+    const oneByOne = await brokenRules((good) => ({
+      async append(stream, expectedSequence, values) {
+        for (const [at, value] of values.entries()) {
+          if (!(await good.append(stream, expectedSequence + at, [value]))) return false;
+          await new Promise(setImmediate);
+        }
+        return values.length > 0;
+      },
+    }));
+    expect(oneByOne).toEqual([
+      'concurrent appends make neither gaps nor forks: one writer wins each sequence, with all its values',
+    ]);
+    const whatIsFree = await brokenRules((good) => ({
+      async append(stream, expectedSequence, values) {
+        const next = ((await good.last(stream))?.sequence ?? 0) + 1;
+        return good.append(stream, next, values.slice(next - expectedSequence));
+      },
+    }));
+    expect(whatIsFree).toContain(
+      'append adds all values or none, wherever it is refused; and of no values none',
+    );
+  });
+
   it('catches dueBefore without its boundary', async () => {
     const broken = await brokenRules((good) => ({
       list: (query) =>

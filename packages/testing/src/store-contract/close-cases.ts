@@ -7,14 +7,14 @@ export const closeCases: readonly ContractRule[] = [
     name: 'close may be called twice, and every operation after it rejects as unavailable',
     async run({ store }) {
       await mustSwap(store, 'key', 0, 'value');
-      await store.append('log', 1, 'entry');
+      await store.append('log', 1, ['entry']);
       await Promise.all([store.close(), store.close()]);
       await store.close();
       const operations: Record<string, () => Promise<unknown>> = {
         get: () => store.get('key'),
         compareAndSwap: () => store.compareAndSwap('key', 1, 'late', plainIndex),
         list: () => listAll(store, { kind: 'grant' }),
-        append: () => store.append('log', 2, 'late'),
+        append: () => store.append('log', 2, ['late']),
         read: () => readAll(store, 'log'),
         last: () => store.last('log'),
         forget: () => store.forget('key', 1),

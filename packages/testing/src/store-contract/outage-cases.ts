@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Store } from '@outlive/core';
 import { type Cut, createCuttingProxy } from '../cutting-proxy.ts';
 import type { ContractServer } from '../store-outages.ts';
-import { type Handles, mustSwap, plainIndex } from './handles.ts';
+import { type Handles, mustSwap, plainIndex, readAll } from './handles.ts';
 import { assertLinearizable } from './linearizability.ts';
 import { createRegisterHistory, orUnavailable } from './register-history.ts';
 
@@ -85,7 +85,7 @@ export const outageCases: readonly OutageRule[] = [
     async run({ store, server, another }) {
       const unused = await another();
       await mustSwap(store, 'key', 0, 'one');
-      assert.equal(await store.append('log', 1, 'entry'), true);
+      assert.equal(await store.append('log', 1, ['entry']), true);
       await server.kill();
       try {
         for (const handle of [store, unused]) {
@@ -177,8 +177,12 @@ const writes = [
   },
   {
     name: 'an append',
-    run: (store: Store) => store.append('log', 1, 'entry'),
-    isThere: async (store: Store) => (await store.last('log'))?.sequence === 1,
+    run: (store: Store) => store.append('log', 1, ['one', 'two', 'three']),
+    isThere: async (store: Store) => {
+      const found = (await readAll(store, 'log')).length;
+      assert.ok(found === 0 || found === 3, `${found} of 3 values were appended`);
+      return found === 3;
+    },
   },
 ] as const;
 
@@ -190,7 +194,7 @@ async function throughProxy(
   try {
     // The first operations make tables and teach the server scripts: what is cut below is a write.
     await mustSwap(store, 'warm', 0, 'value');
-    await store.append('warm', 1, 'entry');
+    await store.append('warm', 1, ['entry']);
     const cut = await anotherAt(proxy.port);
     await cut.get('key');
     await use(cut, proxy.cutNext);

@@ -83,7 +83,7 @@ export const recordCases: readonly ContractRule[] = [
     async run({ store }) {
       for (const name of oddNames) await mustSwap(store, name, 0, `record ${name}`);
       for (const name of oddNames)
-        assert.equal(await store.append(name, 1, `entry ${name}`), true, JSON.stringify(name));
+        assert.equal(await store.append(name, 1, [`entry ${name}`]), true, JSON.stringify(name));
       for (const name of oddNames) {
         const record = await store.get(name);
         assert.deepEqual([record?.version, record?.value], [1, `record ${name}`]);

@@ -63,8 +63,8 @@ export const removalCases: readonly ContractRule[] = [
     async run({ store, another }) {
       const other = await another();
       for (let sequence = 1; sequence <= 10; sequence += 1)
-        assert.equal(await store.append('log', sequence, `entry ${sequence}`), true);
-      await store.append('other', 1, 'entry');
+        assert.equal(await store.append('log', sequence, [`entry ${sequence}`]), true);
+      await store.append('other', 1, ['entry']);
       for (const [from, first] of [
         [0, 1],
         [1, 1],
@@ -81,8 +81,8 @@ export const removalCases: readonly ContractRule[] = [
         );
       }
       assert.deepEqual(await other.last('log'), { sequence: 10, value: 'entry 10' });
-      assert.equal(await other.append('log', 1, 'no'), false);
-      assert.equal(await other.append('log', 11, 'entry 11'), true);
+      assert.equal(await other.append('log', 1, ['no']), false);
+      assert.equal(await other.append('log', 11, ['entry 11']), true);
       assert.deepEqual(await readAll(store, 'log', 11), [{ sequence: 11, value: 'entry 11' }]);
       assert.equal((await readAll(store, 'other')).length, 1);
     },
@@ -91,13 +91,13 @@ export const removalCases: readonly ContractRule[] = [
     name: 'a stream of which nothing is left begins at 1 again',
     async run({ store }) {
       await store.trim('log', 5);
-      await store.append('log', 1, 'one');
-      await store.append('log', 2, 'two');
+      await store.append('log', 1, ['one']);
+      await store.append('log', 2, ['two']);
       await store.trim('log', 3);
       assert.equal(await store.last('log'), undefined);
       assert.deepEqual(await readAll(store, 'log'), []);
-      assert.equal(await store.append('log', 3, 'no'), false);
-      assert.equal(await store.append('log', 1, 'again'), true);
+      assert.equal(await store.append('log', 3, ['no']), false);
+      assert.equal(await store.append('log', 1, ['again']), true);
       assert.deepEqual(await readAll(store, 'log'), [{ sequence: 1, value: 'again' }]);
     },
   },

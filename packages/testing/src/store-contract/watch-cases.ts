@@ -35,7 +35,7 @@ export const watchCases: readonly ContractRule[] = [
       using watcher = watching(handles, handles.store, { streams: ['log'] });
       for (const [at, writer] of writers.entries()) {
         const woken = watcher.nextWake();
-        assert.equal(await writer.append('log', at + 1, 'entry'), true);
+        assert.equal(await writer.append('log', at + 1, ['entry']), true);
         await woken;
       }
     },
