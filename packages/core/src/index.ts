@@ -67,7 +67,7 @@ export type { DelegationStrategyName } from './delegation.ts';
 export type { DelegationEnd } from './delegations.ts';
 export type { Journal, JournalEntry } from './journal.ts';
 
-export { alwaysActive } from './user-state.ts';
+export { alwaysActive } from './gate.ts';
 export type {
   Gate,
   GateContext,
@@ -75,7 +75,7 @@ export type {
   GateSource,
   UnknownTolerance,
   UserState,
-} from './user-state.ts';
+} from './gate.ts';
 export type { GrantActivity } from './grant-activity.ts';
 export type { Hold, HoldListener } from './holds.ts';
 export type { UserStateReport } from './subject-state.ts';

@@ -3,8 +3,8 @@ import { switchStream } from './audit.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
 import { stamped } from './runtime.ts';
-import type { Verdict } from './user-state.ts';
 import { checked } from './validation.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What an operator stops as a whole. */
 export type KillSwitchTarget =

@@ -10,6 +10,7 @@ import { defaultSendByMs } from './configuration-check.ts';
 import { Directory } from './directory.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
+import type { GateTimes } from './gate.ts';
 import { grantActivity } from './grant-activity.ts';
 import { Grants } from './grants.ts';
 import { Holds } from './holds.ts';
@@ -35,7 +36,7 @@ import { createSealer } from './sealing.ts';
 import { Secret } from './secret.ts';
 import { StopFeed } from './stop-feed.ts';
 import { reportedUserState } from './subject-state.ts';
-import { type GateTimes, UserStates } from './user-state.ts';
+import { UserStates } from './user-state.ts';
 
 const hourMs = 3_600_000;
 

@@ -15,8 +15,8 @@ import { type Effect, type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Provider, Runtime } from './runtime.ts';
 import type { TaskAuthority, TaskRecord } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
-import { denialOf } from './user-state.ts';
 import { checked, principalSchema } from './validation.ts';
+import { denialOf } from './verdict.ts';
 
 /** What a task is given. */
 export interface StartTask {

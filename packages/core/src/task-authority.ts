@@ -10,7 +10,8 @@ import type { ProtectedResource, Runtime } from './runtime.ts';
 import type { TaskAuthority as Authority } from './task-record.ts';
 import type { TaskCell, Tasks } from './tasks.ts';
 import type { TokenRequest, TokenSource } from './token-source.ts';
-import { denialOf, type SubjectCell } from './user-state.ts';
+import type { SubjectCell } from './user-state.ts';
+import { denialOf } from './verdict.ts';
 
 /** What a requirement means for one task: which resource, which source of tokens, which slot. */
 export interface Binding {

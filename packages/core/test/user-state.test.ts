@@ -1,14 +1,8 @@
 import { createFakeClock, type FakeClock } from '@outlive/testing';
 import { describe, expect, it } from 'vitest';
-import {
-  type Gate,
-  type GateSource,
-  type GateTimes,
-  type SubjectCell,
-  type UserState,
-  UserStates,
-  type Verdict,
-} from '../src/user-state.ts';
+import type { Gate, GateSource, GateTimes, UserState } from '../src/gate.ts';
+import { type SubjectCell, UserStates } from '../src/user-state.ts';
+import type { Verdict } from '../src/verdict.ts';
 import { alice, createLatch, noEvents } from './world.ts';
 
 const id = 'hash of alice';
