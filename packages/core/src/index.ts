@@ -18,7 +18,8 @@ export type {
 export type { ActorRequest, ActorToken, ActorTokenSource } from './actor-token.ts';
 
 export type { StartTask } from './start-task.ts';
-export type { ResumeRun, StartRun, Task } from './task.ts';
+export type { ResumeRun } from './resume-run.ts';
+export type { StartRun, Task } from './task.ts';
 export { hasEnded, transition } from './task-state.ts';
 export type { TaskEvent, TaskStatus } from './task-state.ts';
 export type { TaskEnd } from './tasks.ts';

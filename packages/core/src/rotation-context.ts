@@ -80,11 +80,12 @@ export type RotationParts = Omit<
   'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'recentEvents' | 'index'
 >;
 
-/** What a source of tokens works with. */
+/** What a source of tokens works with: one object for all grants of a provider. */
 export interface Rotation {
+  readonly provider: string;
   readonly parts: RotationParts;
   /** Made when it is needed: of most grants a process only hands out tokens. */
-  readonly context: () => RotationContext;
+  readonly contextOf: (key: string, reference: GrantReference) => Promise<RotationContext>;
 }
 
 /** A claim that landed: this process, and no other, may present the token. */

@@ -7,6 +7,7 @@ import type {
   ResourceConfiguration,
 } from './configuration.ts';
 import { defaultSendByMs } from './configuration-check.ts';
+import { sharedSlot } from './delegation.ts';
 import { Directory } from './directory.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
@@ -250,12 +251,14 @@ function assembleResource(
 ): ProtectedResource {
   const { provider, baseUrl, scopes, allowedOrigins, indicator, audience } = configuration;
   const takesIndicators = providers.get(provider)?.resourceIndicators === true;
+  const named = takesIndicators ? (indicator ?? baseUrl) : undefined;
   return {
     name,
     provider,
     scopes,
     location: locateResource({ name, baseUrl, allowedOrigins }),
-    indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+    indicator: named,
+    slot: sharedSlot(named),
     target: audience === undefined ? { resource: indicator ?? baseUrl } : { audience },
   };
 }

@@ -8,9 +8,7 @@ import type { Verdict } from './verdict.ts';
 export interface SubjectCell {
   readonly principal: Principal;
   verdict: Verdict;
-  /** Monotonic ms until which the fast path may believe `verdict`. */
-  trustedUntilMs: number;
-  /** The same as epoch ms: a machine that sleeps may stop the monotonic clock. */
+  /** Epoch ms until which the fast path may believe `verdict`, with {@link UserStates.trustedUntilMs}. */
   trustedUntil: number;
   /** Monotonic ms of the last positive answer. */
   lastActiveMs: number;
@@ -52,7 +50,6 @@ export class UserStates {
       cell = {
         principal,
         verdict: notAsked,
-        trustedUntilMs: Number.NEGATIVE_INFINITY,
         trustedUntil: Number.NEGATIVE_INFINITY,
         lastActiveMs: Number.NEGATIVE_INFINITY,
         heard: 0,
@@ -67,7 +64,7 @@ export class UserStates {
     const cell = this.#cells.get(id);
     if (cell === undefined) return;
     cell.heard += 1;
-    cell.trustedUntilMs = Number.NEGATIVE_INFINITY;
+    cell.trustedUntil = Number.NEGATIVE_INFINITY;
   }
 
   /** There is news: something was pushed, or another process was told no. Only an answer counts after it, no silence. */
@@ -111,7 +108,12 @@ export class UserStates {
   /** Whether the last answer may still be believed. */
   isTrusted(cell: SubjectCell): boolean {
     const { clock } = this.#context;
-    return clock.monotonicMs() < cell.trustedUntilMs && clock.now() < cell.trustedUntil;
+    return clock.monotonicMs() < this.trustedUntilMs(cell) && clock.now() < cell.trustedUntil;
+  }
+
+  /** Monotonic ms until which a positive answer may be believed: a machine that sleeps may stop one clock, and not both. */
+  trustedUntilMs({ lastActiveMs }: SubjectCell): number {
+    return lastActiveMs + this.#context.times.revalidateMs;
   }
 
   /** Whether a call with `effect` may go on with a token it already has. Minting needs `active`. */
@@ -140,7 +142,6 @@ export class UserStates {
       const before = cell.verdict;
       cell.verdict = verdict;
       const trustedForMs = verdict.state === 'active' ? times.revalidateMs : -Infinity;
-      cell.trustedUntilMs = askedAtMs + trustedForMs;
       cell.trustedUntil = askedAt + trustedForMs;
       if (verdict.state === 'active') cell.lastActiveMs = askedAtMs;
       // Who was denied is not tolerated when the gate then falls silent.
