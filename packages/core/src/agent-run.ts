@@ -2,16 +2,13 @@ import { CallEntry, type CallInvocation } from './call-entry.ts';
 import type { LedgerEntry } from './call-record.ts';
 import { AuthError } from './errors.ts';
 import { type CallContext, GuardedCall } from './guarded-call.ts';
-import type { Ledger } from './ledger.ts';
+import type { TaskCell } from './known-tasks.ts';
 import type { Pause } from './pause-record.ts';
-import type { Pauses } from './pauses.ts';
+import type { PauseContext } from './pauses.ts';
 import { randomId } from './random-id.ts';
 import { authErrorOf } from './refusal.ts';
 import { resourceName } from './requirement.ts';
-import type { Runtime } from './runtime.ts';
 import type { TaskAuthority } from './task-authority.ts';
-import type { TaskRecord } from './task-record.ts';
-import type { TaskCell, Tasks } from './tasks.ts';
 import type { Tickets } from './tickets.ts';
 
 /** A call that got no authority, as the run met it. */
@@ -28,15 +25,14 @@ export type RunEnd =
   | { readonly status: 'cancelled' | 'expired' }
   | { readonly status: 'failed'; readonly error: unknown };
 
-/** What a run works with. Made by the task. */
-export interface RunContext {
-  readonly runtime: Runtime;
-  readonly tasks: Tasks;
-  readonly pauses: Pauses;
-  readonly ledger: Ledger;
+/** What every task of a runtime works with. */
+export interface TaskContext extends PauseContext {
   readonly tickets: Tickets;
+}
+
+/** What a run works with. Made by the task. */
+export interface RunContext extends TaskContext {
   readonly authority: TaskAuthority;
-  readonly cell: TaskCell;
 }
 
 /**
@@ -87,9 +83,8 @@ export class AgentRun {
    * time. No I/O.
    */
   get halted(): boolean {
-    const { runtime, cell } = this.#context;
     if (this.#refusals.length > 0 || this.#task.status !== 'active') return true;
-    return runtime.clock.now() >= cell.deadlineAt;
+    return this.#context.runtime.clock.now() >= this.#task.deadlineAt;
   }
 
   /**
@@ -194,7 +189,8 @@ export class AgentRun {
   async finish(): Promise<RunEnd> {
     const { tasks } = this.#context;
     try {
-      const task = (await tasks.read(this.taskId))?.current.value ?? this.#task;
+      await tasks.read(this.taskId);
+      const task = this.#task;
       const first = this.#refusals[0]?.error;
       switch (task.status) {
         case 'paused':
@@ -232,7 +228,7 @@ export class AgentRun {
       : { status: 'paused', pause: pause.value };
   }
 
-  get #task(): TaskRecord {
-    return this.#context.cell.current.value;
+  get #task(): TaskCell {
+    return this.#context.authority.cell;
   }
 }

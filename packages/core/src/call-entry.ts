@@ -6,7 +6,7 @@ import { AuthError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { type Requirement, resourceName } from './requirement.ts';
 import type { Runtime } from './runtime.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskIdentity } from './task-record.ts';
 import type { TicketName, Tickets } from './tickets.ts';
 
 /** One tool call as the framework made it. */
@@ -31,7 +31,7 @@ export interface EntryContext {
   readonly runId: string;
   /** This run, in this process, this time: what a resumed call is reserved for. */
   readonly holder: string;
-  readonly task: () => TaskRecord;
+  readonly task: () => TaskIdentity;
   /** Whether this call continues a paused run, and so may only run as it was asked for then. */
   readonly resumed: boolean;
   readonly audit: (event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>) => void;
@@ -184,7 +184,7 @@ export class CallEntry {
     return { resource: resourceName(requirement), scopes, effect };
   }
 
-  #reference(): { task: TaskRecord; runId: string; toolCallId: string } {
+  #reference(): { task: TaskIdentity; runId: string; toolCallId: string } {
     const { runId } = this.#context;
     return { task: this.#context.task(), runId, toolCallId: this.#invocation.toolCallId };
   }

@@ -4,6 +4,7 @@ import type { AuditSink } from './audit-sink.ts';
 import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { EscalationPolicy } from './escalation.ts';
+import type { Gate, GateSource, UnknownTolerance } from './gate.ts';
 import type { HoldListener } from './holds.ts';
 import type { IssuerProfile } from './issuer-profile.ts';
 import type { Journal } from './journal.ts';
@@ -12,7 +13,6 @@ import type { RetentionConfiguration } from './retention.ts';
 import type { Authorizer } from './runtime.ts';
 import type { Secret } from './secret.ts';
 import type { Store } from './store.ts';
-import type { Gate, GateSource, UnknownTolerance } from './user-state.ts';
 
 /** One OAuth client registration at one issuer. */
 export interface ProviderConfiguration {

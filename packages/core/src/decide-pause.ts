@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { ConfigurationError } from './errors.ts';
+import type { UserState } from './gate.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { Approver, ApproverRole, Confirmation, Pause } from './pause-record.ts';
 import { askedRoles, decisionOf, missingRoles, openRoles } from './pause-steps.ts';
 import type { PauseContext } from './pauses.ts';
 import type { TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
-import type { UserState } from './user-state.ts';
 import { checked } from './validation.ts';
 
 /** What a person says about a pause. `by` is whatever the app's authorizer needs to find out who that is. */

@@ -59,7 +59,7 @@ export async function withdrawDelegation(
     if (status !== 'revoking') await swapDelegation(runtime, version + 1, next);
     const task = await tasks.load(delegation.taskId);
     if (task !== undefined)
-      tasks.audit(task.current.value, {
+      tasks.audit(task, {
         type: 'delegation-withdrawn',
         ...aboutDelegation(delegation),
         outcome: status,

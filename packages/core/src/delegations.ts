@@ -10,7 +10,7 @@ import {
 import { AuthError } from './errors.ts';
 import { withStray } from './outstanding-tokens.ts';
 import type { Runtime } from './runtime.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskIdentity, TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';
 
 /** What became of one delegation when its task ended. */
@@ -46,7 +46,7 @@ export async function endDelegations(
 export async function endDelegation(
   runtime: Runtime,
   tasks: Tasks,
-  task: TaskRecord,
+  task: TaskIdentity,
   delegationId: string,
 ): Promise<DelegationEnd> {
   for (;;) {

@@ -10,10 +10,10 @@ import {
 import { aboutDelegation } from './delegation-store.ts';
 import { AuthError } from './errors.ts';
 import type { SlotSpec } from './grant-record.ts';
+import type { TaskCell } from './known-tasks.ts';
 import { takeInOrphan } from './orphaned-token.ts';
 import type { RotationContext } from './rotation-context.ts';
 import type { Runtime } from './runtime.ts';
-import { deadlineOf, type TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';
 import { TokenExchange } from './token-exchange.ts';
 import type { TokenSource } from './token-source.ts';
@@ -40,9 +40,9 @@ export async function exchangedTokens(
       detail: 'the task was started when its provider had another kind of delegation',
     });
   const delegation = found.value;
-  const source = await runtime.grants.sourceOf(key, async () => {
+  const source = await runtime.grants.sourceOf(key, delegation, async () => {
     const parts = await exchangeContext(runtime, tasks, delegation);
-    return { parts, context: () => parts };
+    return { provider: delegation.provider, parts, contextOf: async () => parts };
   });
   return { source, slot: delegation.slot };
 }
@@ -70,10 +70,10 @@ async function exchangeContext(
   const { lifetimeParameter, parameters } = provider.exchange;
   // The grant is for whatever the identity provider protects; the resource is somebody else's.
   const subjectSlot = sharedSlot(isAsserted ? undefined : resource.indicator);
-  const task = async (): Promise<TaskRecord> => {
+  const task = async (): Promise<TaskCell> => {
     const cell = await tasks.load(taskId);
     if (cell === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
-    return cell.current.value;
+    return cell;
   };
   const { actor } = provider;
   const started = await task();
@@ -86,7 +86,7 @@ async function exchangeContext(
     actor: actor && (() => actor({ agent: started.agent, taskId })),
     async parameters() {
       if (lifetimeParameter === undefined) return parameters;
-      const leftMs = deadlineOf(await task()) - clock.now();
+      const leftMs = (await task()).deadlineAt - clock.now();
       return { ...parameters, [lifetimeParameter]: String(Math.max(1, Math.ceil(leftMs / 1000))) };
     },
   });

@@ -31,7 +31,7 @@ type Arrival = 'grant-imported' | 'grant-connected';
 export class Grants {
   readonly #runtime: () => Runtime;
   readonly #rotation: (provider: Provider) => RotationParts;
-  readonly #partsByProvider = new Map<string, RotationParts>();
+  readonly #rotations = new Map<string, Rotation>();
   readonly #sources = new Map<string, TokenSource>();
   #closed = false;
 
@@ -81,7 +81,7 @@ export class Grants {
         timing: {
           now,
           issuedAt: options.issuedAt ?? now,
-          defaultLifetimeMs: this.#parts(provider).times.defaultLifetimeMs,
+          defaultLifetimeMs: this.#rotationAt(provider).parts.times.defaultLifetimeMs,
           jitter: runtime.random(),
         },
       });
@@ -144,15 +144,21 @@ export class Grants {
   /** @internal The one source of tokens of a grant in this process. @throws {AuthError} when there is no such grant. */
   async source(reference: GrantReference): Promise<{ key: string; source: TokenSource }> {
     const key = await this.key(reference);
-    return { key, source: await this.sourceOf(key, () => this.#rotationMaker(key, reference)) };
+    const rotation = (): Rotation =>
+      this.#rotationAt(this.#provider(reference.provider, 'provider'));
+    return { key, source: await this.sourceOf(key, reference, rotation) };
   }
 
   /** @internal The one source of tokens of a record in this process: of a grant, or of a delegation with tokens of its own. */
-  async sourceOf(key: string, rotation: () => Promise<Rotation>): Promise<TokenSource> {
+  async sourceOf(
+    key: string,
+    reference: GrantReference,
+    rotation: () => Rotation | Promise<Rotation>,
+  ): Promise<TokenSource> {
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
-    const source = new TokenSource(await rotation());
-    if ((await source.record()) === undefined)
+    const source = new TokenSource(await rotation(), key, reference);
+    if (!(await source.exists()))
       throw new AuthError('reauthorization_required', { reason: 'no_grant' });
     const raced = this.#sources.get(key);
     if (raced !== undefined) return raced;
@@ -168,27 +174,24 @@ export class Grants {
 
   /** @internal What the rotation of one grant works with. */
   async rotationOf(key: string, reference: GrantReference): Promise<RotationContext> {
-    return (await this.#rotationMaker(key, reference)).context();
-  }
-
-  async #rotationMaker(key: string, reference: GrantReference): Promise<Rotation> {
     const runtime = this.#runtime();
     const subject = await principalId(runtime.keyedHash, reference.principal);
     const name = await this.auditName(key);
-    const parts = this.#parts(this.#provider(reference.provider, 'provider'));
+    const { parts } = this.#rotationAt(this.#provider(reference.provider, 'provider'));
     const closed = (): boolean => this.#closed;
-    const context = (): RotationContext =>
-      grantRotation({ runtime, parts, key, subject, name, reference, closed });
-    return { parts, context };
+    return grantRotation({ runtime, parts, key, subject, name, reference, closed });
   }
 
-  #parts(provider: Provider): RotationParts {
-    let parts = this.#partsByProvider.get(provider.name);
-    if (parts === undefined) {
-      parts = this.#rotation(provider);
-      this.#partsByProvider.set(provider.name, parts);
-    }
-    return parts;
+  #rotationAt(provider: Provider): Rotation {
+    const known = this.#rotations.get(provider.name);
+    if (known !== undefined) return known;
+    const rotation: Rotation = {
+      provider: provider.name,
+      parts: this.#rotation(provider),
+      contextOf: (key, reference) => this.rotationOf(key, reference),
+    };
+    this.#rotations.set(provider.name, rotation);
+    return rotation;
   }
 
   /** @internal Resolves when no refresh of this process is under way. */

@@ -18,7 +18,8 @@ export type {
 export type { ActorRequest, ActorToken, ActorTokenSource } from './actor-token.ts';
 
 export type { StartTask } from './start-task.ts';
-export type { ResumeRun, StartRun, Task } from './task.ts';
+export type { ResumeRun } from './resume-run.ts';
+export type { StartRun, Task } from './task.ts';
 export { hasEnded, transition } from './task-state.ts';
 export type { TaskEvent, TaskStatus } from './task-state.ts';
 export type { TaskEnd } from './tasks.ts';
@@ -67,7 +68,7 @@ export type { DelegationStrategyName } from './delegation.ts';
 export type { DelegationEnd } from './delegations.ts';
 export type { Journal, JournalEntry } from './journal.ts';
 
-export { alwaysActive } from './user-state.ts';
+export { alwaysActive } from './gate.ts';
 export type {
   Gate,
   GateContext,
@@ -75,7 +76,7 @@ export type {
   GateSource,
   UnknownTolerance,
   UserState,
-} from './user-state.ts';
+} from './gate.ts';
 export type { GrantActivity } from './grant-activity.ts';
 export type { Hold, HoldListener } from './holds.ts';
 export type { UserStateReport } from './subject-state.ts';

@@ -3,8 +3,8 @@ import { switchStream } from './audit.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
 import { stamped } from './runtime.ts';
-import type { Verdict } from './user-state.ts';
 import { checked } from './validation.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What an operator stops as a whole. */
 export type KillSwitchTarget =
@@ -89,9 +89,14 @@ export class KillSwitches {
     this.#believedUntilMs = Number.NEGATIVE_INFINITY;
   }
 
+  /** @internal Whether any switch is thrown, as far as this process knows: mostly none is, and nobody has to be looked up. */
+  get anyThrown(): boolean {
+    return this.#stopped.size > 0;
+  }
+
   /** @internal Whether a switch stops this, as far as this process knows. No I/O. */
   blocks(scope: SwitchScope): boolean {
-    return this.#stopped.size > 0 && this.#verdict(scope) !== undefined;
+    return this.#verdict(scope) !== undefined;
   }
 
   /** @internal Reads again what will soon not be believed any more, so that fast paths stay open. Part of maintenance. */

@@ -4,11 +4,11 @@ import { AuthError } from './errors.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
 import type { Runtime } from './runtime.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskIdentity } from './task-record.ts';
 
 /** Which call is meant. Tool call ids are unique within a run. */
 export interface CallReference {
-  readonly task: TaskRecord;
+  readonly task: TaskIdentity;
   readonly runId: string;
   readonly toolCallId: string;
 }

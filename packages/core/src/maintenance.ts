@@ -8,10 +8,11 @@ import type { OwnJournal } from './journal-adoption.ts';
 import { keepDeadlines } from './pause-deadlines.ts';
 import type { PauseNotices } from './pause-notices.ts';
 import type { PauseContext } from './pauses.ts';
+import type { Principal } from './principal.ts';
 import { removeEndedTasks } from './retention.ts';
 import type { RecordKind } from './store.ts';
 import type { ReceivedEvent } from './subject-event.ts';
-import type { TaskRecord } from './task-record.ts';
+import { deadlineOf, type TaskRecord } from './task-record.ts';
 import { hasEnded } from './task-state.ts';
 
 /** What one round of maintenance did. */
@@ -72,7 +73,8 @@ export async function maintain(
   let tasksExpired = 0;
   await eachDue<TaskRecord>('task', async (task) => {
     if (hasEnded(task.status)) await tasks.endAuthority(task);
-    else if (await tasks.expireIfDue(task)) tasksExpired += 1;
+    else if (await tasks.expireIfDue({ id: task.id, deadlineAt: deadlineOf(task) }))
+      tasksExpired += 1;
     else if (task.pause !== undefined) {
       // Reading it writes it, should the process that paused the task have died before it could.
       await pauses.get(task.pause.id);
@@ -95,7 +97,7 @@ export async function maintain(
     if (status === 'live') return withdrawDelegation(runtime, tasks, id);
     const task = await tasks.load(taskId);
     if (task === undefined) return;
-    const end = await endDelegation(runtime, tasks, task.current.value, id);
+    const end = await endDelegation(runtime, tasks, task, id);
     if (end.status !== 'revoking') delegationsEnded += 1;
   });
 
@@ -128,8 +130,9 @@ export async function maintain(
   await killSwitches.refresh();
   await tasks.refresh();
   let revalidated = 0;
-  const running = new Map(tasks.active().map((task) => [task.subject, task]));
-  for (const { principal, subject } of running.values()) {
+  const running = new Map<string, Principal>();
+  for (const { subject, principal } of tasks.active()) running.set(subject, principal);
+  for (const [subject, principal] of running) {
     if (!userStates.wantsRevalidation(userStates.cell(principal, subject))) continue;
     await userStates.check(principal, subject, 'revalidate');
     revalidated += 1;

@@ -38,7 +38,7 @@ export async function takeInOrphan(
     if (!(await swapDelegation(runtime, version, next))) continue;
     if (isLive) return;
     const task = await tasks.load(delegation.taskId);
-    if (task !== undefined) await endDelegation(runtime, tasks, task.current.value, delegationId);
+    if (task !== undefined) await endDelegation(runtime, tasks, task, delegationId);
     return;
   }
 }

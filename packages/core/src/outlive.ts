@@ -12,6 +12,7 @@ import type { Grants } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { OwnJournal } from './journal-adoption.ts';
 import type { KillSwitches } from './kill-switches.ts';
+import type { TaskCell } from './known-tasks.ts';
 import { Ledger } from './ledger.ts';
 import { type MaintenanceReport, maintain } from './maintenance.ts';
 import { PauseNotices } from './pause-notices.ts';
@@ -25,7 +26,7 @@ import { type StartTask, startTask } from './start-task.ts';
 import { reportUserState, type UserStateReport } from './subject-state.ts';
 import { Task } from './task.ts';
 import { TaskAuthority } from './task-authority.ts';
-import { type TaskCell, Tasks } from './tasks.ts';
+import { Tasks } from './tasks.ts';
 import { Tickets } from './tickets.ts';
 
 /** The resources of an app as requirements name them: scopes are completed and checked by the compiler. */
@@ -112,13 +113,12 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
   const pauses: Pauses = new Pauses(runtime, tasks, (pause) => notices.tell(pause));
   const notices = new PauseNotices(runtime, tasks, pauses);
   const ownJournal = new OwnJournal(runtime);
-  const context = { runtime, tasks, pauses, ledger };
+  const context = { runtime, tasks, pauses, ledger, tickets };
   const stopMaintaining = maintainInBackground();
   const withdrawals = new Set<Promise<void>>();
 
   function taskOf(cell: TaskCell): Task {
-    const authority = new TaskAuthority(runtime, tasks, cell);
-    return new Task({ ...context, tickets, authority, cell });
+    return new Task(new TaskAuthority(context, cell));
   }
 
   /** What fails is due by itself, or is asked again by whoever learns of the revocation next. */
@@ -191,7 +191,7 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
     killSwitches: runtime.killSwitches,
     holds: () => runtime.holds.current(),
     async explain(taskId) {
-      const onBehalfOf = (await tasks.read(taskId))?.current.value.principal;
+      const onBehalfOf = (await tasks.read(taskId))?.principal;
       return explain({ audit: runtime.audit, taskId, onBehalfOf });
     },
     verify: (taskId) => verify({ audit: runtime.audit, taskId }),

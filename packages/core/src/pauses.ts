@@ -8,7 +8,7 @@ import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';
 import type { Runtime } from './runtime.ts';
 import type { RecordIndex } from './store.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskIdentity, TaskRecord } from './task-record.ts';
 import type { Tasks } from './tasks.ts';
 
 /** What deciding and resuming work with. */
@@ -50,7 +50,11 @@ export class Pauses {
    * Pauses a task. A task that is paused already stays so, and the pause it waits for is answered; a task that
    * has ended, or that nobody may let go on, answers `undefined`.
    */
-  async open(task: TaskRecord, reason: PauseReason, call: PausedCall): Promise<Pause | undefined> {
+  async open(
+    task: TaskIdentity,
+    reason: PauseReason,
+    call: PausedCall,
+  ): Promise<Pause | undefined> {
     const { steps, problem } = this.#ladderFor(task, reason, call);
     if (steps === 'fail') return this.#fail(task, reason);
     const { moved, record } = await this.#tasks.move(task.id, 'pause', {
@@ -88,7 +92,7 @@ export class Pauses {
 
   /** Who must confirm. A policy that fails must not cost the pause: then who runs the app decides. */
   #ladderFor(
-    task: TaskRecord,
+    task: TaskIdentity,
     reason: PauseReason,
     call: PausedCall,
   ): { readonly steps: readonly PauseStep[] | 'fail'; readonly problem?: string } {
@@ -111,7 +115,7 @@ export class Pauses {
   }
 
   /** Nobody may let the task go on: it ends here, and with it what it was given. */
-  async #fail(task: TaskRecord, reason: PauseReason): Promise<undefined> {
+  async #fail(task: TaskIdentity, reason: PauseReason): Promise<undefined> {
     const why = reason.reason === undefined ? reason.code : `${reason.code}: ${reason.reason}`;
     await this.#tasks.end(task.id, 'fail', why, undefined, ({ status }) => status === 'active');
   }
@@ -159,7 +163,7 @@ export class Pauses {
     const found = await records.get<Pause>(key);
     if (found !== undefined) return found;
     const task = await this.#tasks.read(pauseId.split('.')[0] ?? '');
-    const pause = task?.current.value.pause;
+    const pause = task?.pause;
     if (pause?.id !== pauseId) return undefined;
     await this.write(pause, 0);
     return records.get<Pause>(key);
@@ -212,9 +216,9 @@ export class Pauses {
 
   /** The task that waits for a pause, as the store has it now: the pause may be newer than what was heard. */
   async taskOf(pause: Pause): Promise<TaskRecord> {
-    const cell = await this.#tasks.read(pause.taskId);
-    if (cell === undefined) throw new Error(`pause ${pause.id}: its task is not in this store`);
-    return cell.current.value;
+    const task = await this.#tasks.read(pause.taskId);
+    if (task === undefined) throw new Error(`pause ${pause.id}: its task is not in this store`);
+    return task;
   }
 }
 

@@ -15,9 +15,12 @@ import { recover } from './recovery.ts';
 import { rotate } from './rotation.ts';
 import type { RotationContext } from './rotation-context.ts';
 
-/** The grant as this process last saw it. */
+/** What a process keeps of a grant that is at rest. */
 export interface KnownGrant {
-  known: Versioned<GrantRecord> | undefined;
+  /** Hears how the grant stands in the store. */
+  learn(record: GrantRecord | undefined): void;
+  /** Hears of a new token, before the record that holds it is read. */
+  remember(slot: AccessTokenSlot, spec: SlotSpec): void;
   /** Whether the audit log is known to tell what the grant died of. */
   deathTold: boolean;
 }
@@ -244,18 +247,13 @@ export class Refresher {
     } catch (cause) {
       throw new AuthError('store_unavailable', { cause });
     }
-    this.#grant.known = read;
+    this.#grant.learn(read?.value);
     return read;
   }
 
   /** The rotation knows the new slot, but not the record's version: read it with the next round. */
   #remember(slot: AccessTokenSlot, spec: SlotSpec): AccessTokenSlot {
-    const known = this.#grant.known;
-    if (known !== undefined)
-      this.#grant.known = {
-        ...known,
-        value: { ...known.value, slots: { ...known.value.slots, [spec.key]: slot } },
-      };
+    this.#grant.remember(slot, spec);
     return slot;
   }
 }

@@ -103,7 +103,7 @@ async function standing(
   known: TaskRecord,
   pause: Pause,
 ): Promise<Resumption> {
-  const task = (await tasks.read(known.id))?.current.value ?? known;
+  const task = (await tasks.read(known.id)) ?? known;
   if (task.status === 'active') return { status: 'resumed', taskId: task.id };
   if (task.status === 'paused')
     return {

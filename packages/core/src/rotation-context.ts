@@ -1,5 +1,6 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
+import type { GateMoment } from './gate.ts';
 import type { GrantReference } from './grant-import.ts';
 import type { GrantRecord, RefreshAttempt } from './grant-record.ts';
 import type { Issuer, TokenOutcome, TokenSet } from './issuer.ts';
@@ -8,7 +9,7 @@ import type { Journal } from './journal.ts';
 import type { Records } from './records.ts';
 import type { Secret } from './secret.ts';
 import type { RecordIndex, Store } from './store.ts';
-import type { GateMoment, Verdict } from './user-state.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Times that govern rotation, ms. */
 export interface RotationTimes {
@@ -79,11 +80,12 @@ export type RotationParts = Omit<
   'key' | 'grant' | 'unstored' | 'gate' | 'closed' | 'audit' | 'recentEvents' | 'index'
 >;
 
-/** What a source of tokens works with. */
+/** What a source of tokens works with: one object for all grants of a provider. */
 export interface Rotation {
+  readonly provider: string;
   readonly parts: RotationParts;
   /** Made when it is needed: of most grants a process only hands out tokens. */
-  readonly context: () => RotationContext;
+  readonly contextOf: (key: string, reference: GrantReference) => Promise<RotationContext>;
 }
 
 /** A claim that landed: this process, and no other, may present the token. */

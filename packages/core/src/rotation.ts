@@ -1,3 +1,4 @@
+import type { GateMoment } from './gate.ts';
 import {
   type AccessTokenSlot,
   claimed,
@@ -11,7 +12,7 @@ import { fingerprintOf, randomId } from './random-id.ts';
 import type { Versioned } from './records.ts';
 import type { Claim, RotationContext, SentOutcome } from './rotation-context.ts';
 import { settle, swapAttempt } from './settlement.ts';
-import { denialOf, type GateMoment } from './user-state.ts';
+import { denialOf } from './verdict.ts';
 
 /**
  * Rotates a grant once, for one slot: gate → claim → present → settle → gate.

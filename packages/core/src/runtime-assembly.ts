@@ -7,9 +7,11 @@ import type {
   ResourceConfiguration,
 } from './configuration.ts';
 import { defaultSendByMs } from './configuration-check.ts';
+import { sharedSlot } from './delegation.ts';
 import { Directory } from './directory.ts';
 import { ConfigurationError } from './errors.ts';
 import { defaultEscalation } from './escalation.ts';
+import type { GateTimes } from './gate.ts';
 import { grantActivity } from './grant-activity.ts';
 import { Grants } from './grants.ts';
 import { Holds } from './holds.ts';
@@ -35,7 +37,7 @@ import { createSealer } from './sealing.ts';
 import { Secret } from './secret.ts';
 import { StopFeed } from './stop-feed.ts';
 import { reportedUserState } from './subject-state.ts';
-import { type GateTimes, UserStates } from './user-state.ts';
+import { UserStates } from './user-state.ts';
 
 const hourMs = 3_600_000;
 
@@ -249,12 +251,14 @@ function assembleResource(
 ): ProtectedResource {
   const { provider, baseUrl, scopes, allowedOrigins, indicator, audience } = configuration;
   const takesIndicators = providers.get(provider)?.resourceIndicators === true;
+  const named = takesIndicators ? (indicator ?? baseUrl) : undefined;
   return {
     name,
     provider,
     scopes,
     location: locateResource({ name, baseUrl, allowedOrigins }),
-    indicator: takesIndicators ? (indicator ?? baseUrl) : undefined,
+    indicator: named,
+    slot: sharedSlot(named),
     target: audience === undefined ? { resource: indicator ?? baseUrl } : { audience },
   };
 }

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';
 import type { Directory } from './directory.ts';
 import type { EscalationPolicy } from './escalation.ts';
+import type { SlotSpec } from './grant-record.ts';
 import type { Grants } from './grants.ts';
 import type { Holds } from './holds.ts';
 import type { Installation } from './installation.ts';
@@ -55,6 +56,8 @@ export interface ProtectedResource {
   readonly location: ResourceLocation;
   /** Resource indicator (RFC 8707); absent where the provider takes none. */
   readonly indicator: string | undefined;
+  /** The grant's own token for it: one object for all whose tasks share it. */
+  readonly slot: SlotSpec;
   /** What an exchanged token is asked for. */
   readonly target: ExchangeRequest['target'];
 }

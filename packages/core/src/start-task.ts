@@ -9,15 +9,16 @@ import { recordDelegation } from './delegations.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import { tellDeathOf } from './grant-death.ts';
 import type { GrantRecord } from './grant-record.ts';
+import type { TaskCell } from './known-tasks.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { randomId } from './random-id.ts';
 import { type Effect, type Requirement, resourceName } from './requirement.ts';
 import type { ProtectedResource, Provider, Runtime } from './runtime.ts';
 import type { TaskAuthority, TaskRecord } from './task-record.ts';
-import type { TaskCell, Tasks } from './tasks.ts';
-import { denialOf } from './user-state.ts';
+import type { Tasks } from './tasks.ts';
 import { checked, principalSchema } from './validation.ts';
+import { denialOf } from './verdict.ts';
 
 /** What a task is given. */
 export interface StartTask {

@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import type { UserState } from './gate.ts';
 import type { Principal } from './principal.ts';
 import { principalId } from './principal-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
-import { mostRestrictive, restrictiveness, type UserState, type Verdict } from './user-state.ts';
 import { checked, principalSchema } from './validation.ts';
+import { mostRestrictive, restrictiveness, type Verdict } from './verdict.ts';
 
 /** What each source has pushed about a person. It holds until the same source pushes something else. */
 interface SubjectRecord {

@@ -1,76 +1,75 @@
-import { type DelegationStrategyName, delegatedSlot, isExchange } from './delegation.ts';
+import type { TaskContext } from './agent-run.ts';
+import { delegatedSlot, isExchange } from './delegation.ts';
 import { AuthError } from './errors.ts';
 import { exchangedTokens } from './exchanged-tokens.ts';
 import { type AccessTokenSlot, isOver, type SlotSpec } from './grant-record.ts';
 import type { SwitchScope } from './kill-switches.ts';
+import type { KnownAuthority, TaskCell } from './known-tasks.ts';
 import { tooShortLived } from './refresher.ts';
 import { authErrorOf } from './refusal.ts';
 import { type Requirement, resourceName } from './requirement.ts';
-import type { ProtectedResource, Runtime } from './runtime.ts';
-import type { TaskAuthority as Authority } from './task-record.ts';
-import type { TaskCell, Tasks } from './tasks.ts';
+import type { ProtectedResource } from './runtime.ts';
 import type { TokenRequest, TokenSource } from './token-source.ts';
-import { denialOf, type SubjectCell } from './user-state.ts';
+import type { SubjectCell } from './user-state.ts';
+import { denialOf } from './verdict.ts';
 
-/** What a requirement means for one task: which resource, which source of tokens, which slot. */
-export interface Binding {
-  readonly requirement: Requirement;
-  readonly resource: ProtectedResource;
+/** What a requirement means for one task: which source of tokens, and which slot of it. */
+interface Binding {
   readonly source: TokenSource;
   readonly slot: SlotSpec;
-  readonly switches: SwitchScope;
 }
 
 /** Gives a task its access tokens: none while it is paused, ended, out of time, or its principal is stopped. */
 export class TaskAuthority {
-  readonly #runtime: Runtime;
-  readonly #tasks: Tasks;
-  readonly #cell: TaskCell;
+  /** What this process knows about the task. */
+  readonly cell: TaskCell;
+  readonly context: TaskContext;
   readonly #subject: SubjectCell;
-  /** The one asked for last: a tool mostly asks for the same again, and that is faster than the map. */
-  #last: Binding | undefined;
+  /** The one asked for last, and its binding: a tool mostly asks for the same again, and that is faster than the map. */
+  #requirement: Requirement | undefined;
+  #source: TokenSource | undefined;
+  #slot: SlotSpec | undefined;
   /** All of them, once there is more than one. */
   #bindings: WeakMap<Requirement, Binding> | undefined;
 
-  constructor(runtime: Runtime, tasks: Tasks, cell: TaskCell) {
-    this.#runtime = runtime;
-    this.#tasks = tasks;
-    this.#cell = cell;
-    const { principal, subject } = cell.current.value;
-    this.#subject = runtime.userStates.cell(principal, subject);
+  constructor(context: TaskContext, cell: TaskCell) {
+    this.cell = cell;
+    this.context = context;
+    this.#subject = context.runtime.userStates.cell(cell.principal, cell.subject);
   }
 
   /** The token for `requirement` if it can be had without waiting. No I/O: every tool call comes through here. */
   peek(requirement: Requirement): AccessTokenSlot | undefined {
-    const binding = this.#known(requirement);
-    if (binding === undefined) return undefined;
-    this.#last = binding;
-    const now = this.#runtime.clock.now();
-    if (!this.#isOpen(now) || this.#runtime.killSwitches.blocks(binding.switches)) return undefined;
-    return binding.source.peek(binding.slot, now);
+    if (requirement !== this.#requirement) {
+      const binding = this.#bindings?.get(requirement);
+      if (binding === undefined) return undefined;
+      this.#keepLast(requirement, binding);
+    }
+    const now = this.context.runtime.clock.now();
+    if (!this.#isOpen(now) || this.#isStopped(requirement)) return undefined;
+    return this.#slot && this.#source?.peek(this.#slot, now);
   }
 
   /** Whether tokens may be handed out as far as this process knows: task, person, deadline, and how lately it listened. */
   #isOpen(now: number): boolean {
-    const { current, stale, deadlineAt } = this.#cell;
+    const { audit, feed } = this.context.runtime;
     return (
-      this.#runtime.audit.obstacle === undefined &&
-      !stale &&
-      current.value.status === 'active' &&
+      audit.obstacle === undefined &&
+      this.cell.status === 'active' &&
       this.#subject.verdict.state === 'active' &&
-      now < deadlineAt &&
+      now < this.cell.deadlineAt &&
       now < this.#subject.trustedUntil &&
-      this.#runtime.feed.isTrusted(now) &&
+      feed.isTrusted(now) &&
       this.#isBelieved()
     );
   }
 
   /** What is known of task and person mostly outlasts what the feed may be believed, and then no clock need be read. */
   #isBelieved(): boolean {
-    const { feed, clock, killSwitches } = this.#runtime;
+    const { feed, clock, killSwitches, userStates } = this.context.runtime;
     const untilMs = Math.min(
-      this.#subject.trustedUntilMs,
-      this.#cell.believedUntilMs,
+      userStates.trustedUntilMs(this.#subject),
+      this.cell.believedUntilMs,
       killSwitches.believedUntilMs,
     );
     return untilMs >= feed.trustedUntilMs || clock.monotonicMs() < untilMs;
@@ -82,13 +81,13 @@ export class TaskAuthority {
    * @throws {AuthError} when the task may not have one.
    */
   async token(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
+    const { clock, userStates } = this.context.runtime;
     await this.ensureActive();
-    const { source, slot, switches } = await this.bind(requirement);
-    await this.#ensureReleased(switches);
+    const { source, slot } = await this.#bind(requirement);
+    await this.#ensureReleased(requirement);
     // A resource that refuses a token may know before the gate's last answer is due that the person was stopped. A
     // refresh on that answer would have the issuer refuse the grant for good.
-    if (request.rejectedGeneration !== undefined)
-      this.#runtime.userStates.distrust(this.#cell.current.value.subject);
+    if (request.rejectedGeneration !== undefined) userStates.distrust(this.cell.subject);
     const mayMint = await this.#ensureSubject(requirement);
     if (!mayMint) {
       const held = request.rejectedGeneration === undefined ? source.peek(slot) : undefined;
@@ -100,14 +99,13 @@ export class TaskAuthority {
     const mayMintOwn = own ? () => this.ensureActive() : undefined;
     for (let outlived = false; ; outlived = true) {
       const token = await source.token(slot, request, mayMintOwn);
-      const isReleased = !this.#runtime.killSwitches.blocks(switches);
-      if (isReleased && this.#isOpen(this.#runtime.clock.now())) return token;
+      if (this.#isOpen(clock.now()) && !this.#isStopped(requirement)) return token;
       // The wait may have been long: a pause or a revocation that came meanwhile holds.
       await this.ensureActive();
-      await this.#ensureReleased(switches);
+      await this.#ensureReleased(requirement);
       await this.#ensureSubject(requirement);
       // And so may this one have been, for longer than the token lives: once more.
-      if (!isOver(token, this.#runtime.clock.now())) return token;
+      if (!isOver(token, clock.now())) return token;
       if (outlived) throw tooShortLived();
     }
   }
@@ -118,8 +116,8 @@ export class TaskAuthority {
    */
   async lacking(requirement: Requirement): Promise<AuthError | undefined> {
     try {
-      const { source, slot, switches } = await this.bind(requirement);
-      await this.#ensureReleased(switches);
+      const { source, slot } = await this.#bind(requirement);
+      await this.#ensureReleased(requirement);
       await this.#ensureSubject(requirement);
       if (source.peek(slot) === undefined) await source.ensureAlive();
       // Last: that the task is paused for another call does not say what this one lacks.
@@ -132,76 +130,95 @@ export class TaskAuthority {
   }
 
   /** What a requirement means here. @throws {AuthError} `insufficient_scope` when the task was not given it. */
-  async bind(requirement: Requirement): Promise<Binding> {
+  async #bind(requirement: Requirement): Promise<Binding> {
     const known = this.#known(requirement);
     if (known !== undefined) return known;
-    const { resources } = this.#runtime;
-    const { value: task } = this.#cell.current;
     const name = resourceName(requirement);
-    const resource = resources.get(name);
-    const authority = task.authorities.find((given) => given.resource === name);
+    const resource = this.context.runtime.resources.get(name);
+    const authority = this.#authorityAt(name);
     const missing = missingScopes(requirement, authority);
     if (resource === undefined || authority === undefined || missing.length > 0)
       throw new AuthError('insufficient_scope', {
         reason: `the task has no ${missing.join(' ')} at ${name}`,
       });
-    const delegation = this.#runtime.providers.get(authority.provider)?.delegation ?? 'shared';
-    const tokens = isExchange(delegation)
-      ? await exchangedTokens(this.#runtime, this.#tasks, authority.delegationId)
-      : await this.#tokensOfGrant(delegation, authority, resource);
-    const switches = {
-      agent: task.agent,
-      tenant: task.principal.tenant,
-      provider: authority.provider,
-    };
-    const binding = { requirement, resource, switches, ...tokens };
-    this.#remember(binding);
+    const binding = await this.#tokensOf(authority, resource);
+    this.#remember(requirement, binding);
     return binding;
   }
 
-  async #tokensOfGrant(
-    delegation: DelegationStrategyName,
-    { provider, delegationId, scopes }: Authority,
-    { indicator }: ProtectedResource,
-  ): Promise<Pick<Binding, 'source' | 'slot'>> {
-    const { principal, account } = this.#cell.current.value;
-    const { source } = await this.#runtime.grants.source({ provider, principal, account });
-    return { source, slot: delegatedSlot(delegation, { id: delegationId, scopes, indicator }) };
+  async #tokensOf(authority: KnownAuthority, resource: ProtectedResource): Promise<Binding> {
+    const { runtime, tasks } = this.context;
+    const { principal, account } = this.cell;
+    const { provider, scopes } = authority;
+    const strategy = runtime.providers.get(provider)?.delegation ?? 'shared';
+    if (isExchange(strategy))
+      return exchangedTokens(runtime, tasks, await this.#delegationAt(authority.resource));
+    const { source } = await runtime.grants.source({ provider, principal, account });
+    if (strategy === 'shared') return { source, slot: resource.slot };
+    const id = await this.#delegationAt(authority.resource);
+    return { source, slot: delegatedSlot(strategy, { id, scopes, indicator: resource.indicator }) };
+  }
+
+  /** By which delegation the task was given a resource: only the record says. */
+  async #delegationAt(resource: string): Promise<string> {
+    const { tasks } = this.context;
+    const { id } = this.cell;
+    const record = await tasks.read(id).catch((cause: unknown) => {
+      throw new AuthError('store_unavailable', { cause });
+    });
+    const given = record?.authorities.find((authority) => authority.resource === resource);
+    if (given === undefined) throw new AuthError('task_ended', { detail: `no task ${id}` });
+    return given.delegationId;
+  }
+
+  #authorityAt(resource: string): KnownAuthority | undefined {
+    return this.cell.authorities.find((given) => given.resource === resource);
   }
 
   #known(requirement: Requirement): Binding | undefined {
-    const last = this.#last;
-    return last?.requirement === requirement ? last : this.#bindings?.get(requirement);
+    const source = this.#source;
+    const slot = this.#slot;
+    if (requirement === this.#requirement && source !== undefined && slot !== undefined)
+      return { source, slot };
+    return this.#bindings?.get(requirement);
   }
 
-  #remember(binding: Binding): void {
-    if (this.#last !== undefined) {
-      this.#bindings ??= new WeakMap([[this.#last.requirement, this.#last]]);
-      this.#bindings.set(binding.requirement, binding);
+  #remember(requirement: Requirement, binding: Binding): void {
+    const earlier = this.#requirement;
+    const earlierBinding = earlier && this.#known(earlier);
+    if (earlier !== undefined && earlier !== requirement && earlierBinding !== undefined) {
+      this.#bindings ??= new WeakMap([[earlier, earlierBinding]]);
+      this.#bindings.set(requirement, binding);
     }
-    this.#last = binding;
+    this.#keepLast(requirement, binding);
+  }
+
+  #keepLast(requirement: Requirement, { source, slot }: Binding): void {
+    this.#requirement = requirement;
+    this.#source = source;
+    this.#slot = slot;
   }
 
   /** Asks the store where this process cannot be sure. @throws {AuthError} unless the task is active and in time. */
   async ensureActive(): Promise<void> {
+    const { runtime, tasks } = this.context;
     try {
-      await this.#tasks.load(this.#cell.current.value.id);
-      const { value: known } = this.#cell.current;
-      if (known.status === 'active') await this.#tasks.expireIfDue(known);
+      await tasks.load(this.cell.id);
+      if (this.cell.status === 'active') await tasks.expireIfDue(this.cell);
     } catch (cause) {
       throw new AuthError('store_unavailable', { cause });
     }
-    const { value: task } = this.#cell.current;
-    if (task.status === 'paused') throw new AuthError('task_paused', { ref: task.pause?.id });
-    if (task.status !== 'active') throw new AuthError('task_ended', { reason: task.status });
-    const { obstacle } = this.#runtime.audit;
+    const { status, pause } = this.cell;
+    if (status === 'paused') throw new AuthError('task_paused', { ref: pause?.id });
+    if (status !== 'active') throw new AuthError('task_ended', { reason: status });
+    const { obstacle } = runtime.audit;
     if (obstacle !== undefined) throw new AuthError('audit_unavailable', { reason: obstacle });
   }
 
   /** Whether a token may be minted now; an unknown state may still use what is there, for a while. */
   async #ensureSubject(requirement: Requirement): Promise<boolean> {
-    const { userStates } = this.#runtime;
-    const { principal, subject } = this.#cell.current.value;
+    const { userStates } = this.context.runtime;
+    const { principal, subject } = this.cell;
     if (!userStates.isTrusted(this.#subject))
       await userStates.check(principal, subject, 'revalidate');
     if (this.#subject.verdict.state === 'active') return true;
@@ -209,16 +226,29 @@ export class TaskAuthority {
     throw denialOf(this.#subject.verdict);
   }
 
+  /** Whether a kill switch stops this, as far as this process knows. */
+  #isStopped(requirement: Requirement): boolean {
+    const { killSwitches } = this.context.runtime;
+    return killSwitches.anyThrown && killSwitches.blocks(this.#switchesFor(requirement));
+  }
+
   /** @throws {AuthError} `stopped_by_operator` while a kill switch stops this. */
-  async #ensureReleased(switches: SwitchScope): Promise<void> {
-    const { killSwitches } = this.#runtime;
-    const stopped = await killSwitches.check(switches).catch((cause: unknown) => {
+  async #ensureReleased(requirement: Requirement): Promise<void> {
+    const { killSwitches } = this.context.runtime;
+    const scope = this.#switchesFor(requirement);
+    const stopped = await killSwitches.check(scope).catch((cause: unknown) => {
       throw new AuthError('store_unavailable', { cause });
     });
     if (stopped !== undefined) throw denialOf(stopped);
   }
+
+  #switchesFor(requirement: Requirement): SwitchScope {
+    const { agent, principal } = this.cell;
+    const provider = this.#authorityAt(resourceName(requirement))?.provider;
+    return { agent, tenant: principal.tenant, ...(provider === undefined ? {} : { provider }) };
+  }
 }
 
-function missingScopes(requirement: Requirement, authority: Authority | undefined): string[] {
+function missingScopes(requirement: Requirement, authority: KnownAuthority | undefined): string[] {
   return requirement.scopes.filter((scope) => !authority?.scopes.includes(scope));
 }

@@ -49,6 +49,9 @@ export interface TaskRecord {
   readonly authorityEnded?: boolean;
 }
 
+/** What names a task and says who acts for whom: it never changes. */
+export type TaskIdentity = Pick<TaskRecord, 'id' | 'principal' | 'subject' | 'agent'>;
+
 /** Epoch ms at which an active task runs out of time. */
 export function deadlineOf(record: TaskRecord): number {
   if (record.activeSince === undefined) return record.lifetimeEndsAt;

@@ -1,32 +1,17 @@
 import { AgentRun, type RunContext } from './agent-run.ts';
-import type { CallRecord, StoredCall } from './call-record.ts';
+import type { StoredCall } from './call-record.ts';
 import { AuthError } from './errors.ts';
 import type { AccessTokenSlot } from './grant-record.ts';
-import type { CallReference } from './ledger.ts';
 import type { Pause } from './pause-record.ts';
 import type { Principal } from './principal.ts';
 import { randomId } from './random-id.ts';
 import type { Requirement } from './requirement.ts';
 import { type ResumePause, type Resumption, resumePause } from './resume-pause.ts';
-import { deadlineOf } from './task-record.ts';
+import { type ResumeRun, resumeRun } from './resume-run.ts';
+import type { TaskAuthority } from './task-authority.ts';
 import type { TaskStatus } from './task-state.ts';
 import type { TaskEnd } from './tasks.ts';
 import type { TokenRequest } from './token-source.ts';
-
-/** Which paused run goes on, and with which of its calls. */
-export interface ResumeRun {
-  readonly runId: string;
-  readonly toolCallIds: readonly string[];
-  /** Calls that a person does not want to run: they are never run again. */
-  readonly decline?: readonly string[];
-  /**
-   * Take over calls that another process had begun to resume, because it is known to be gone. What it may have
-   * done already is not done again: such calls wait for a person.
-   */
-  readonly takeOver?: boolean;
-  /** The pause the run waited for. A run with no call to reserve goes on from it once. */
-  readonly pauseId?: string;
-}
 
 /** How a run is started. */
 export interface StartRun {
@@ -39,35 +24,41 @@ export interface StartRun {
 
 /** One agent task: what an app holds. Durable: the same task in every process that loads it. */
 export class Task {
-  readonly id: string;
-  readonly principal: Principal;
-  readonly agent: string;
-  readonly #context: RunContext;
-  /** The promise of the last answer: callers of one token share it. */
-  #answered: { token: AccessTokenSlot; promise: Promise<AccessTokenSlot> } | undefined;
+  readonly #authority: TaskAuthority;
+  /** The last token, and the promise of it: callers of one token share it. */
+  #token: AccessTokenSlot | undefined;
+  #answer: Promise<AccessTokenSlot> | undefined;
 
   /** @internal */
-  constructor(context: RunContext) {
-    const { value: record } = context.cell.current;
-    this.id = record.id;
-    this.principal = record.principal;
-    this.agent = record.agent;
-    this.#context = context;
+  constructor(authority: TaskAuthority) {
+    this.#authority = authority;
+  }
+
+  get id(): string {
+    return this.#authority.cell.id;
+  }
+
+  get principal(): Principal {
+    return this.#authority.cell.principal;
+  }
+
+  get agent(): string {
+    return this.#authority.cell.agent;
   }
 
   /** The state as this process last knew it. */
   get status(): TaskStatus {
-    return this.#context.cell.current.value.status;
+    return this.#authority.cell.status;
   }
 
   /** The pause the task waits for, as this process last knew it. */
   get currentPause(): Pause | undefined {
-    return this.#context.cell.current.value.pause;
+    return this.#authority.cell.pause;
   }
 
   /** Epoch ms at which it runs out of time, were it to stay as it is. */
   get deadlineAt(): number {
-    return deadlineOf(this.#context.cell.current.value);
+    return this.#authority.cell.deadlineAt;
   }
 
   /**
@@ -77,19 +68,21 @@ export class Task {
    * @throws {AuthError} (as a rejection) when the task may not have one. Unlike a tool call this opens no pause.
    */
   getAccessToken(requirement: Requirement, request: TokenRequest = {}): Promise<AccessTokenSlot> {
-    const { authority } = this.#context;
+    const authority = this.#authority;
     const held = request.rejectedGeneration === undefined ? authority.peek(requirement) : undefined;
     if (held === undefined)
       return unlessAborted(authority.token(requirement, request), request.signal);
-    if (this.#answered?.token !== held)
-      this.#answered = { token: held, promise: Promise.resolve(held) };
-    return this.#answered.promise;
+    if (this.#answer === undefined || this.#token !== held) {
+      this.#token = held;
+      this.#answer = Promise.resolve(held);
+    }
+    return this.#answer;
   }
 
   /** Starts one agent loop under this task. Adapters call it. */
   startRun({ runId }: StartRun = {}): AgentRun {
     return new AgentRun(
-      this.#context,
+      runContext(this.#authority),
       runId === undefined
         ? undefined
         : { id: runId, holder: randomId(), calls: new Set(), happened: new Set() },
@@ -108,7 +101,11 @@ export class Task {
   }): Promise<readonly StoredCall[]> {
     const found = await Promise.all(
       options.toolCallIds.map((toolCallId) =>
-        this.#context.ledger.get(this.#reference(options, toolCallId)),
+        this.#authority.context.ledger.get({
+          task: this.#authority.cell,
+          runId: options.runId,
+          toolCallId,
+        }),
       ),
     );
     return found.flatMap((record) => {
@@ -127,14 +124,13 @@ export class Task {
 
   /** Makes the task active again if the pause it waits for is decided, and gate and grants agree. */
   async resume(options?: ResumePause): Promise<Resumption> {
-    const { tasks, cell } = this.#context;
-    await tasks.read(this.id).catch((cause: unknown) => {
+    await this.#authority.context.tasks.read(this.id).catch((cause: unknown) => {
       throw new AuthError('store_unavailable', { cause });
     });
-    const { status, pause } = cell.current.value;
+    const { status, pause } = this.#authority.cell;
     if (status === 'active') return { status: 'resumed', taskId: this.id };
     if (pause === undefined || status !== 'paused') return { status: 'ended', taskStatus: status };
-    return resumePause(this.#context, pause.id, options);
+    return resumePause(this.#authority.context, pause.id, options);
   }
 
   /**
@@ -143,39 +139,14 @@ export class Task {
    *
    * @throws {AuthError} `not_resumable` when another run has them, or they are not waiting (any more).
    */
-  async resumeRun(options: ResumeRun): Promise<AgentRun> {
-    // The task may have been resumed elsewhere a moment ago, and this process not have heard of it yet.
-    await this.#context.tasks.read(this.id).catch((cause: unknown) => {
-      throw new AuthError('store_unavailable', { cause });
-    });
-    const holder = randomId();
-    const calls = options.toolCallIds.toSorted();
-    const doubtful = await this.#doubtful(options, calls, holder);
-    if (doubtful !== undefined) {
-      await this.#askAbout(doubtful);
-      const calls: ReadonlySet<string> = new Set();
-      return new AgentRun(this.#context, { id: options.runId, holder, calls, happened: calls });
-    }
-    const happened = new Set<string>();
-    try {
-      for (const toolCallId of calls)
-        if (await this.#hasHappened(options, toolCallId)) happened.add(toolCallId);
-        else await this.#reserve(options, toolCallId, holder);
-      if (happened.size === calls.length) await this.#reserveTurn(options);
-      for (const toolCallId of options.decline ?? []) await this.#decline(options, toolCallId);
-    } catch (error) {
-      await this.#release(options, calls, holder);
-      throw error;
-    }
-    const again = new Set(calls.filter((call) => !happened.has(call)));
-    return new AgentRun(this.#context, { id: options.runId, holder, calls: again, happened });
+  resumeRun(options: ResumeRun): Promise<AgentRun> {
+    return resumeRun(runContext(this.#authority), options);
   }
 
   /** Pauses the task by hand. Nothing is handed out until it is resumed. */
   async pause(reason: string): Promise<Pause | undefined> {
-    const { pauses, cell } = this.#context;
-    return pauses.open(
-      cell.current.value,
+    return this.#authority.context.pauses.open(
+      this.#authority.cell,
       { code: 'task_paused', recovery: 'approver', reason },
       undefined,
     );
@@ -183,112 +154,22 @@ export class Task {
 
   /** Ends the task as done, and the authority made for it. */
   complete(): Promise<TaskEnd> {
-    return this.#context.tasks.end(this.id, 'complete');
+    return this.#authority.context.tasks.end(this.id, 'complete');
   }
 
   /** Ends the task unfinished. */
   cancel(reason?: string): Promise<TaskEnd> {
-    return this.#context.tasks.end(this.id, 'cancel', reason);
+    return this.#authority.context.tasks.end(this.id, 'cancel', reason);
   }
 
   /** Ends the task as failed. */
   fail(reason?: string): Promise<TaskEnd> {
-    return this.#context.tasks.end(this.id, 'fail', reason);
+    return this.#authority.context.tasks.end(this.id, 'fail', reason);
   }
+}
 
-  /** The first call whose outcome nobody can tell. Taking over from a process that is gone may reveal one. */
-  async #doubtful(
-    options: ResumeRun,
-    calls: readonly string[],
-    holder: string,
-  ): Promise<CallRecord | undefined> {
-    const { ledger } = this.#context;
-    for (const toolCallId of calls) {
-      const record = await ledger.change(this.#reference(options, toolCallId), (current) =>
-        options.takeOver === true && current?.status === 'started' && current.effect !== 'read'
-          ? { ...current, status: 'unknown', holder }
-          : undefined,
-      );
-      if (record?.status === 'unknown') return record;
-    }
-    return undefined;
-  }
-
-  async #hasHappened(options: ResumeRun, toolCallId: string): Promise<boolean> {
-    const found = await this.#context.ledger.get(this.#reference(options, toolCallId));
-    return found?.value.happened === true;
-  }
-
-  /** No call says which of two processes goes on with the run: then the pause does. */
-  async #reserveTurn({ runId, pauseId, takeOver }: ResumeRun): Promise<void> {
-    if (pauseId === undefined || takeOver === true) return;
-    const { tickets, cell } = this.#context;
-    const name = {
-      task: cell.current.value,
-      purpose: 'resumed turn',
-      parts: [runId, pauseId],
-    } as const;
-    if (!(await tickets.use(name, { unissued: true })))
-      throw new AuthError('not_resumable', { reason: 'the run was resumed already' });
-  }
-
-  async #reserve(options: ResumeRun, toolCallId: string, holder: string): Promise<void> {
-    const reserved = await this.#context.ledger.change(
-      this.#reference(options, toolCallId),
-      (current) => {
-        const abandoned =
-          options.takeOver === true &&
-          (current?.status === 'resuming' || current?.status === 'started');
-        const waits = current?.status === 'refused' || current?.status === 'suspended';
-        return current !== undefined && (waits || abandoned)
-          ? { ...current, status: 'resuming', holder }
-          : undefined;
-      },
-    );
-    if (reserved?.holder === holder) return;
-    throw new AuthError('not_resumable', {
-      reason: reserved === undefined ? 'no such call' : `the call is ${reserved.status}`,
-    });
-  }
-
-  async #decline(options: ResumeRun, toolCallId: string): Promise<void> {
-    const { ledger, tasks, cell } = this.#context;
-    const declined = await ledger.change(this.#reference(options, toolCallId), (current) =>
-      current !== undefined && ['refused', 'unknown', 'suspended'].includes(current.status)
-        ? { ...current, status: 'declined' }
-        : undefined,
-    );
-    if (declined?.status !== 'declined') return;
-    const { toolName, resource, effect } = declined;
-    tasks.audit(cell.current.value, {
-      type: 'tool-call-settled',
-      ...{ toolCallId, toolName, resource, effect, outcome: 'declined' },
-    });
-  }
-
-  /** Not all of them could be had: those that were wait again for whoever resumes them. */
-  async #release(options: ResumeRun, calls: readonly string[], holder: string): Promise<void> {
-    for (const toolCallId of calls)
-      await this.#context.ledger.change(this.#reference(options, toolCallId), (current) =>
-        current?.status === 'resuming' && current.holder === holder
-          ? { ...current, status: 'refused' }
-          : undefined,
-      );
-  }
-
-  async #askAbout(call: CallRecord): Promise<void> {
-    const { pauses, cell } = this.#context;
-    const { runId, toolCallId, toolName, resource, scopes, effect } = call;
-    await pauses.open(
-      cell.current.value,
-      { code: 'outcome_unknown', recovery: 'approver', reason: toolCallId },
-      { runId, toolCallId, toolName, resource, scopes, effect },
-    );
-  }
-
-  #reference(options: { readonly runId: string }, toolCallId: string): CallReference {
-    return { task: this.#context.cell.current.value, runId: options.runId, toolCallId };
-  }
+function runContext(authority: TaskAuthority): RunContext {
+  return { ...authority.context, authority };
 }
 
 /** Ends one caller's wait, whatever it is for: a store that does not answer may be, too. The work goes on. */

@@ -3,23 +3,18 @@ import type { AuditEvent } from './audit-event.ts';
 import { delegationKey } from './delegation.ts';
 import { type DelegationEnd, endDelegations } from './delegations.ts';
 import { AuthError } from './errors.ts';
+import { KnownTasks, type TaskCell } from './known-tasks.ts';
 import type { Pause } from './pause-record.ts';
 import { recordKey } from './record-key.ts';
-import type { Versioned } from './records.ts';
 import { type Runtime, stamped } from './runtime.ts';
-import { applied, deadlineOf, type TaskRecord, taskIndex } from './task-record.ts';
+import {
+  applied,
+  deadlineOf,
+  type TaskIdentity,
+  type TaskRecord,
+  taskIndex,
+} from './task-record.ts';
 import { hasEnded, type TaskEvent } from './task-state.ts';
-
-/** What this process knows about a task, readable without I/O. */
-export interface TaskCell {
-  current: Versioned<TaskRecord>;
-  /** Something happened elsewhere: ask the store before believing this. */
-  stale: boolean;
-  /** Monotonic ms until which this is believed without asking: the news of a change is lost with who dies before telling it. */
-  believedUntilMs: number;
-  /** Epoch ms at which it runs out of time, as `current` says. */
-  deadlineAt: number;
-}
 
 /** How a task ended, and what of its authority outlives it. */
 export interface TaskEnd {
@@ -39,9 +34,7 @@ const endEvents = {
 /** The tasks this process has to do with: reads them, moves them on by compare-and-swap, tells other processes. */
 export class Tasks {
   readonly #runtime: Runtime;
-  readonly #cells = new Map<string, TaskCell>();
-  /** Counts what was heard, so that a reading that began before a notice is not believed after it. */
-  #heard = 0;
+  readonly #known = new KnownTasks();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -49,64 +42,48 @@ export class Tasks {
 
   /** Hears from the stop feed that a task changed elsewhere. */
   distrust(taskId: string): void {
-    this.#heard += 1;
-    const cell = this.#cells.get(taskId);
-    if (cell !== undefined) cell.stale = true;
+    this.#known.distrust(taskId);
   }
 
   /** News may have been missed: about any task. */
   distrustAll(): void {
-    this.#heard += 1;
-    for (const cell of this.#cells.values()) cell.stale = true;
+    this.#known.distrustAll();
   }
 
   /** The tasks that are active as far as this process knows. */
-  active(): TaskRecord[] {
-    return [...this.#cells.values()]
-      .map((cell) => cell.current.value)
-      .filter((record) => record.status === 'active');
+  active(): Iterable<TaskCell> {
+    return this.#known.active();
   }
 
   /** Reads again what this process knows of active tasks and will soon not believe any more. */
   async refresh(): Promise<void> {
     const { clock, policy } = this.#runtime;
     const soonMs = clock.monotonicMs() + policy.revalidateMs / 2;
-    for (const { id } of this.active()) {
-      const cell = this.#cells.get(id);
-      if (cell?.stale === true || (cell?.believedUntilMs ?? Infinity) <= soonMs)
-        await this.read(id);
-    }
+    for (const { id, believedUntilMs } of this.active())
+      if (believedUntilMs <= soonMs) await this.read(id);
   }
 
   async create(record: TaskRecord): Promise<TaskCell> {
     await this.#runtime.feed.ensureFresh();
-    const heard = this.#heard;
+    const { heard } = this.#known;
     const key = taskKey(record.id);
     if (!(await this.#runtime.records.swap(key, 0, record, taskIndex(record))))
       throw new Error(`task ${record.id}: the id is taken`);
-    return this.#know({ version: 1, value: record, index: taskIndex(record) }, heard);
+    return this.#learn(1, record, heard);
   }
 
   /** The cell of a task, read from the store if this process has not met it or must not believe what it knows. */
   async load(taskId: string): Promise<TaskCell | undefined> {
     await this.#runtime.feed.ensureFresh();
-    const known = this.#cells.get(taskId);
-    const isBelieved =
-      known?.stale === false && this.#runtime.clock.monotonicMs() < known.believedUntilMs;
-    return isBelieved ? known : this.read(taskId);
+    const known = this.#known.get(taskId);
+    if (known !== undefined && this.#runtime.clock.monotonicMs() < known.believedUntilMs)
+      return known;
+    return (await this.#read(taskId))?.cell;
   }
 
-  /** The task as the store has it now. */
-  async read(taskId: string): Promise<TaskCell | undefined> {
-    const { feed, records } = this.#runtime;
-    // The feed first: whatever happens to the task after the reading is then heard.
-    await feed.ensureFresh();
-    for (;;) {
-      const heard = this.#heard;
-      const read = await records.get<TaskRecord>(taskKey(taskId));
-      if (read === undefined) return undefined;
-      if (heard === this.#heard) return this.#know(read, heard);
-    }
+  /** The task as the store has it now; its cell knows it, too. */
+  async read(taskId: string): Promise<TaskRecord | undefined> {
+    return (await this.#read(taskId))?.record;
   }
 
   /**
@@ -128,7 +105,7 @@ export class Tasks {
     const key = taskKey(taskId);
     const { pause, endReason, only = () => true } = change;
     for (;;) {
-      const heard = this.#heard;
+      const { heard } = this.#known;
       const current = await records.get<TaskRecord>(key);
       if (current === undefined) throw new AuthError('task_ended', { detail: `no task ${taskId}` });
       const next = only(current.value)
@@ -139,12 +116,11 @@ export class Tasks {
           })
         : undefined;
       if (next === undefined) {
-        this.#know(current, heard);
+        this.#learn(current.version, current.value, heard);
         return { moved: false, record: current.value };
       }
-      const index = taskIndex(next);
       if (!(await this.#swapLanded(key, current.version, next))) continue;
-      this.#know({ version: current.version + 1, value: next, index }, heard);
+      this.#learn(current.version + 1, next, heard);
       await feed.publish({ kind: 'task', id: taskId });
       return { moved: true, record: next };
     }
@@ -201,30 +177,29 @@ export class Tasks {
   }
 
   /** Ends a task that has run out of time. Answers whether it had. */
-  async expireIfDue(record: TaskRecord): Promise<boolean> {
+  async expireIfDue({ id, deadlineAt }: Pick<TaskCell, 'id' | 'deadlineAt'>): Promise<boolean> {
     const { clock } = this.#runtime;
-    const isDue = (current: TaskRecord): boolean => clock.now() >= deadlineOf(current);
-    if (!isDue(record)) return false;
+    if (clock.now() < deadlineAt) return false;
     const { status } = await this.end(
-      record.id,
+      id,
       'expire',
       'the task ran out of time',
       undefined,
       // Paused meanwhile, its time stands still.
-      isDue,
+      (current) => clock.now() >= deadlineOf(current),
     );
     return hasEnded(status);
   }
 
   /** Records what happened to a task, in its own stream. */
-  audit(record: TaskRecord, event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {
+  audit(task: TaskIdentity, event: Omit<AuditEvent, 'at' | 'process' | 'taskId'>): void {
     this.#runtime.audit.record(
-      taskStream(record.id),
+      taskStream(task.id),
       stamped(this.#runtime, {
         ...event,
-        taskId: record.id,
-        principal: record.subject,
-        agent: record.agent,
+        taskId: task.id,
+        principal: task.subject,
+        agent: task.agent,
       }),
     );
   }
@@ -246,28 +221,28 @@ export class Tasks {
     }
   }
 
-  #forget({ id, authorities }: TaskRecord): void {
-    this.#cells.delete(id);
-    for (const { delegationId } of authorities)
-      this.#runtime.grants.forget(delegationKey(delegationId));
+  async #read(
+    taskId: string,
+  ): Promise<{ readonly record: TaskRecord; readonly cell: TaskCell } | undefined> {
+    const { feed, records } = this.#runtime;
+    // The feed first: whatever happens to the task after the reading is then heard.
+    await feed.ensureFresh();
+    for (;;) {
+      const { heard } = this.#known;
+      const read = await records.get<TaskRecord>(taskKey(taskId));
+      if (read === undefined) return undefined;
+      const { version, value: record } = read;
+      if (heard === this.#known.heard) return { record, cell: this.#learn(version, record, heard) };
+    }
   }
 
-  /** `heard` is how much had been heard when the reading began: what was heard since may be about this task. */
-  #know(current: Versioned<TaskRecord>, heard: number): TaskCell {
-    const { clock, policy } = this.#runtime;
-    const { id } = current.value;
-    const cell = this.#cells.get(id);
-    const known = cell ?? { current, stale: false, believedUntilMs: 0, deadlineAt: 0 };
-    if (current.version >= known.current.version) {
-      known.current = current;
-      known.stale = heard !== this.#heard;
-      known.believedUntilMs = clock.monotonicMs() + policy.revalidateMs;
-      known.deadlineAt = deadlineOf(current.value);
-    }
-    // An ended task cannot change: nothing has to be heard about it any more.
-    if (hasEnded(current.value.status)) this.#forget(current.value);
-    else this.#cells.set(id, known);
-    return known;
+  #learn(version: number, record: TaskRecord, heard: number): TaskCell {
+    const { clock, policy, grants } = this.#runtime;
+    const believedUntilMs = clock.monotonicMs() + policy.revalidateMs;
+    const cell = this.#known.learn({ version, value: record }, { heard, believedUntilMs });
+    if (hasEnded(record.status))
+      for (const { delegationId } of record.authorities) grants.forget(delegationKey(delegationId));
+    return cell;
   }
 }
 

@@ -2,11 +2,11 @@ import { AuthError } from './errors.ts';
 import { randomId } from './random-id.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { TaskIdentity } from './task-record.ts';
 
 /** What a ticket is for. Equal names are one ticket. */
 export interface TicketName {
-  readonly task: TaskRecord;
+  readonly task: TaskIdentity;
   readonly purpose: 'approved call' | 'resumed turn';
   readonly parts: readonly string[];
 }

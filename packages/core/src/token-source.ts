@@ -1,10 +1,11 @@
 import { inTime } from './clock.ts';
 import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError } from './errors.ts';
+import type { GrantReference } from './grant-import.ts';
 import type { AccessTokenSlot, GrantRecord, SlotSpec } from './grant-record.ts';
-import type { Versioned } from './records.ts';
+import type { Principal } from './principal.ts';
 import { assertAlive, type KnownGrant, Refresher } from './refresher.ts';
-import type { Rotation, RotationContext, RotationParts } from './rotation-context.ts';
+import type { Rotation } from './rotation-context.ts';
 
 /** What a caller wants of the source beyond a token. */
 export interface TokenRequest {
@@ -22,29 +23,42 @@ export interface TokenRequest {
  * the grant.
  */
 export class TokenSource implements KnownGrant {
-  readonly #parts: RotationParts;
-  readonly #context: () => RotationContext;
-  /** There only while there is something to do: a process may hold very many grants, most of them at rest. */
-  #refresher: Refresher | undefined;
-  known: Versioned<GrantRecord> | undefined;
+  readonly #rotation: Rotation;
+  readonly #key: string;
+  readonly #principal: Principal;
+  readonly #account: string | undefined;
+  /**
+   * There only while there is something to do, and being made before that: a process may hold very many grants, most of
+   * them at rest.
+   */
+  #refresher: Refresher | Promise<Refresher> | undefined;
+  /** The tokens as this process last saw them: of the record, all that a grant at rest needs. */
+  #slots: GrantRecord['slots'] | undefined;
+  #isDead = false;
   deathTold = false;
 
-  constructor({ parts, context }: Rotation) {
-    this.#parts = parts;
-    this.#context = context;
+  constructor(rotation: Rotation, key: string, { principal, account }: GrantReference) {
+    this.#rotation = rotation;
+    this.#key = key;
+    this.#principal = principal;
+    this.#account = account;
   }
 
   /**
    * The slot's token if it can be handed out without waiting. A due one is refreshed in the background, unless that
    * would end the token that was just handed out: then callers wait once it is unusable.
    */
-  peek(slot: SlotSpec, now: number = this.#parts.clock.now()): AccessTokenSlot | undefined {
-    const held = this.known?.value.slots[slot.key];
+  peek(
+    slot: SlotSpec,
+    now: number = this.#rotation.parts.clock.now(),
+  ): AccessTokenSlot | undefined {
+    const held = this.#slots?.[slot.key];
     if (held === undefined) return undefined;
     if (now < held.dueAt) return held;
     if (now >= held.unusableAt) return undefined;
     // Where a rotation ends the token in hand, rotating early would end it in the middle of other calls.
-    if (this.#parts.profile.accessTokenAfterRotation === 'valid') this.#refreshInBackground(slot);
+    const { profile } = this.#rotation.parts;
+    if (profile.accessTokenAfterRotation === 'valid') this.#refreshInBackground(slot);
     return held;
   }
 
@@ -64,18 +78,21 @@ export class TokenSource implements KnownGrant {
       const held = this.peek(slot);
       if (held !== undefined) return held;
     }
-    const refresh = this.#refresherNow().refresh(slot, rejectedGeneration, 'waiting', mayMint);
+    const refresh = this.#refresherNow().then((refresher) =>
+      refresher.refresh(slot, rejectedGeneration, 'waiting', mayMint),
+    );
     return this.#within(this.#thenRest(refresh), signal);
   }
 
-  /** The grant as this process last saw it; read from the store when it never did. */
-  async record(): Promise<GrantRecord | undefined> {
-    return (this.known ?? (await this.#thenRest(this.#refresherNow().read())))?.value;
+  /** Whether there is such a grant; the store is asked where this process has not seen it. */
+  async exists(): Promise<boolean> {
+    return this.#slots !== undefined || (await this.storedRecord()) !== undefined;
   }
 
   /** The grant as the store has it now. */
   async storedRecord(): Promise<GrantRecord | undefined> {
-    return (await this.#thenRest(this.#refresherNow().read()))?.value;
+    const read = this.#refresherNow().then((refresher) => refresher.read());
+    return (await this.#thenRest(read))?.value;
   }
 
   /**
@@ -84,49 +101,77 @@ export class TokenSource implements KnownGrant {
    * @throws {AuthError} when the grant is dead or gone.
    */
   async ensureAlive(): Promise<void> {
-    const { state } = this.known?.value ?? {};
-    if (state !== undefined && state.status !== 'dead') return;
+    if (this.#slots !== undefined && !this.#isDead) return;
     assertAlive(await this.storedRecord());
+  }
+
+  learn(record: GrantRecord | undefined): void {
+    this.#slots = record?.slots;
+    this.#isDead = record?.state.status === 'dead';
+  }
+
+  remember(slot: AccessTokenSlot, { key }: SlotSpec): void {
+    if (this.#slots !== undefined) this.#slots = { ...this.#slots, [key]: slot };
   }
 
   /** Forgets what it knows, so that the next use reads the store: the grant was replaced. */
   forget(): void {
-    this.known = undefined;
+    this.learn(undefined);
     this.deathTold = false;
-    this.#refresher?.forget();
+    if (this.#refresher instanceof Refresher) this.#refresher.forget();
   }
 
   /** The refresh of this process that is under way. */
   unfinished(): UnfinishedRefresh | undefined {
-    return this.#refresher?.unfinished();
+    return this.#refresher instanceof Refresher ? this.#refresher.unfinished() : undefined;
   }
 
   /** Resolves when no refresh of this process is under way. */
   async idle(): Promise<void> {
-    await this.#refresher?.idle();
+    await (await this.#refresher)?.idle();
   }
 
   #refreshInBackground(slot: SlotSpec): void {
-    const work = this.#refresherNow().inBackground(slot);
-    if (work !== undefined) this.#parts.background(this.#thenRest(work));
+    // Being made for somebody: who comes next refreshes, should they not.
+    if (this.#refresher instanceof Promise) return;
+    const work =
+      this.#refresher === undefined
+        ? this.#refresherNow().then((refresher) => refresher.inBackground(slot))
+        : this.#refresher.inBackground(slot);
+    if (work !== undefined) this.#rotation.parts.background(this.#thenRest(work));
   }
 
-  #refresherNow(): Refresher {
-    this.#refresher ??= new Refresher(this.#context(), this);
+  async #refresherNow(): Promise<Refresher> {
+    this.#refresher ??= this.#makeRefresher();
     return this.#refresher;
+  }
+
+  async #makeRefresher(): Promise<Refresher> {
+    try {
+      const account = this.#account === undefined ? {} : { account: this.#account };
+      const { provider, contextOf } = this.#rotation;
+      const reference = { provider, principal: this.#principal, ...account };
+      const refresher = new Refresher(await contextOf(this.#key, reference), this);
+      this.#refresher = refresher;
+      return refresher;
+    } catch (error) {
+      this.#refresher = undefined;
+      throw error;
+    }
   }
 
   async #thenRest<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } finally {
-      if (this.#refresher?.isAtRest) this.#refresher = undefined;
+      if (this.#refresher instanceof Refresher && this.#refresher.isAtRest)
+        this.#refresher = undefined;
     }
   }
 
   /** Bounds one caller's wait. The refresh itself goes on. */
   async #within(refresh: Promise<AccessTokenSlot>, signal?: AbortSignal): Promise<AccessTokenSlot> {
-    const { clock, times } = this.#parts;
+    const { clock, times } = this.#rotation.parts;
     return inTime(
       clock,
       times.maxWaitMs,

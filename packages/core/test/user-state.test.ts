@@ -1,14 +1,8 @@
 import { createFakeClock, type FakeClock } from '@outlive/testing';
 import { describe, expect, it } from 'vitest';
-import {
-  type Gate,
-  type GateSource,
-  type GateTimes,
-  type SubjectCell,
-  type UserState,
-  UserStates,
-  type Verdict,
-} from '../src/user-state.ts';
+import type { Gate, GateSource, GateTimes, UserState } from '../src/gate.ts';
+import { type SubjectCell, UserStates } from '../src/user-state.ts';
+import type { Verdict } from '../src/verdict.ts';
 import { alice, createLatch, noEvents } from './world.ts';
 
 const id = 'hash of alice';
@@ -224,7 +218,7 @@ describe('asking', () => {
 
     expect(await late).toMatchObject({ state: 'revoked', source: 'pushed' });
     expect(await early).toMatchObject({ state: 'revoked' });
-    expect(setting.cell.trustedUntilMs).toBe(Number.NEGATIVE_INFINITY);
+    expect(setting.states.isTrusted(setting.cell)).toBe(false);
     expect(asked.length).toBe(2);
   });
 
@@ -247,13 +241,13 @@ describe('asking', () => {
 
 describe('what fast paths may believe', () => {
   it('is nothing before anybody asked', () => {
-    const { cell } = setUp(() => 'active');
+    const { cell, states } = setUp(() => 'active');
     expect(cell.verdict.state).toBe('unknown');
-    expect(cell.trustedUntilMs).toBe(Number.NEGATIVE_INFINITY);
+    expect(states.isTrusted(cell)).toBe(false);
   });
 
   it('is a positive answer until revalidation, counted from the question', async () => {
-    const { ask, cell, clock } = setUp(async (): Promise<UserState> => {
+    const { ask, cell, clock, states } = setUp(async (): Promise<UserState> => {
       await answer.opened;
       return 'active';
     });
@@ -262,13 +256,14 @@ describe('what fast paths may believe', () => {
     await clock.advance(1500);
     answer.open();
     await asked;
-    expect(cell.trustedUntilMs).toBe(standard.revalidateMs);
+    expect(states.trustedUntilMs(cell)).toBe(standard.revalidateMs);
+    expect(states.isTrusted(cell)).toBe(true);
   });
 
   it('is never a negative one', async () => {
-    const { ask, cell } = setUp(() => 'paused');
+    const { ask, cell, states } = setUp(() => 'paused');
     await ask();
-    expect(cell.trustedUntilMs).toBe(Number.NEGATIVE_INFINITY);
+    expect(states.isTrusted(cell)).toBe(false);
   });
 
   it('is asked for again at half of its time', async () => {
