@@ -9,6 +9,7 @@ import {
   createMisbehavingModel,
   createScriptedModel,
   type Misbehaviour,
+  misbehaviours,
   type TestLanguageModel,
 } from '@outlive/testing';
 import { createAgent } from 'langchain';
@@ -28,18 +29,6 @@ beforeEach(async () => {
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
-const misbehaviours: readonly Misbehaviour[] = [
-  'tryAnotherTool',
-  'callManyAtOnce',
-  'retrySameCall',
-  'changeInput',
-  'declareApproval',
-  'inventTool',
-  'obeyInjection',
-  'claimSuccess',
-  'nameToolInText',
-  'emptyTurn',
-];
 const closing = 'All is paid and noted.';
 const config = { configurable: { thread_id: 'thread' } };
 const question = { messages: [{ role: 'user', content: 'Pay what is due.' }] };

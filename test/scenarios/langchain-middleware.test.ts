@@ -214,6 +214,13 @@ describe('credentialMiddleware with its own tools', () => {
   });
 });
 
+it('is not made for a check beforehand of tools that it does not know', () => {
+  const make = () => credentialMiddleware({ preflight: true });
+  assert.throws(make, (error) => error instanceof ConfigurationError && error.paths[0] === 'tools');
+  credentialMiddleware({ preflight: true, tools: defineTools(world.tools) });
+  credentialMiddleware({ preflight: false });
+});
+
 it('refuses to run an agent without a task, and names what is missing', async () => {
   const llm = new TestChatModel(createScriptedModel(scriptOf(['Never said.'])));
   const agent = build('createAgent v2', llm, defineTools(world.tools), undefined);

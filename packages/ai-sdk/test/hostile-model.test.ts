@@ -2,6 +2,7 @@ import {
   callTool,
   createMisbehavingModel,
   type Misbehaviour,
+  misbehaviours,
   type TestLanguageModel,
 } from '@outlive/testing';
 import { generateText, stepCountIs, type ToolSet, tool } from 'ai';
@@ -15,19 +16,6 @@ import { createWorld } from './support/world.ts';
 
 const world = await createWorld();
 afterAll(() => world[Symbol.asyncDispose]());
-
-const misbehaviours: readonly Misbehaviour[] = [
-  'tryAnotherTool',
-  'callManyAtOnce',
-  'retrySameCall',
-  'changeInput',
-  'declareApproval',
-  'inventTool',
-  'obeyInjection',
-  'claimSuccess',
-  'nameToolInText',
-  'emptyTurn',
-];
 
 /** What the model reads next to its refused call. */
 const clock = tool({

@@ -1,4 +1,4 @@
-import { callTool, createMisbehavingModel, createScriptedModel, say } from '@outlive/testing';
+import { callTool, createScriptedModel, say } from '@outlive/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run, stateOf, ways } from './support/run.ts';
 import { createTools } from './support/tools.ts';
@@ -134,28 +134,6 @@ describe.each(ways)('a refused call under %s', (way) => {
         ],
       },
     ]);
-  });
-
-  it.each([
-    'tryAnotherTool',
-    'claimSuccess',
-    'retrySameCall',
-    'nameToolInText',
-    'emptyTurn',
-  ] as const)('gives a model that would %s no turn to do so', async (whenToolFails) => {
-    const story = await world.startStory();
-    story.refused.add('readMail');
-    const model = createMisbehavingModel({
-      plan: [[callTool('readMail')]],
-      whenToolFails,
-      alternativeTool: 'sendMail',
-    });
-
-    const { outcome } = await run(way, story.task, model, createTools());
-
-    expect(outcome.status).toBe('paused');
-    expect(model.calls).toBe(1);
-    expect(story.served()).toEqual([]);
   });
 
   it('stops the loop when the task is cancelled between the turn and its calls', async () => {

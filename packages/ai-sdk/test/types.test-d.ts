@@ -359,13 +359,11 @@ export function mistakes() {
   void withTask(task, generateText)({ model, tools, prompt: 'x' }).then((result) => result.text);
   // @ts-expect-error a text is nothing to guard
   void runTask(task, async (guard) => guard('text'));
-  agentTool(agent, {
-    inputSchema: z.object({}),
-    prompt: () => '',
-    answer: () => 1,
-    // @ts-expect-error a person cannot be asked behind a tool
-    needsApproval: true,
-  });
+  const asked = { inputSchema: z.object({}), prompt: () => '' };
+  // @ts-expect-error a person cannot be asked behind a tool
+  agentTool(agent, { ...asked, answer: () => 1, needsApproval: true });
+  // @ts-expect-error an agent either answers or is watched
+  agentTool(agent, { ...asked, answer: () => 1, stream: async function* () {} });
   // @ts-expect-error a resumed run goes on with its own conversation
   void resumeTask(outlive, pausedRun, generateText)({ model, tools, prompt: 'x' });
   // @ts-expect-error a resumed run goes on with its own conversation

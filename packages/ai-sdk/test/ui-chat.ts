@@ -10,6 +10,7 @@ import {
   DefaultChatTransport,
   stepCountIs,
   streamText,
+  type ToolSet,
   type UIMessage,
 } from 'ai';
 import { type PausedRun, resumeTask, withTask } from '../src/index.ts';
@@ -21,7 +22,6 @@ import {
   takeAnswers,
   writeInterrupt,
 } from '../src/ui/index.ts';
-import type { createTools } from './support/tools.ts';
 import type { Story } from './support/world.ts';
 
 export type Message = UIMessage<unknown, AuthInterruptParts>;
@@ -39,7 +39,7 @@ export interface ChatServer {
 export function createChatServer(
   { task, outlive, agree }: Pick<Story, 'task' | 'agree'> & { readonly outlive: Outlive },
   model: TestLanguageModel,
-  tools: ReturnType<typeof createTools>,
+  tools: ToolSet,
 ): ChatServer {
   let messages: Message[] = [];
   let paused: PausedRun | undefined;

@@ -20,7 +20,8 @@ export interface CredentialMiddlewareOptions {
   readonly tools?: readonly ClientTool[];
   /**
    * Asks for the authority of every call of a turn before any of them runs, so that nothing is done half. For the
-   * `tools` of the middleware. Default `true`.
+   * `tools` of the middleware: it would see those of `createAgent` where it wraps the model only, and LangChain makes
+   * each error that passes there a `MiddlewareError`. Default: `true` where there are such tools.
    */
   readonly preflight?: boolean;
   /**
@@ -62,11 +63,13 @@ interface HookState {
  *
  * The agent acts for the task in its context: `agent.invoke(input, { context: { task } })`. Calls that were refused are
  * known from the store, so it does not matter where in the list of middleware it stands.
+ *
+ * @throws {ConfigurationError} when it is to check calls beforehand, or to start tasks, and has no credentialed tools.
  */
 export function credentialMiddleware(
   options: CredentialMiddlewareOptions = {},
 ): CredentialMiddleware {
-  const { tools = [], preflight = true, withoutCheckpointer = 'interrupt', startTask } = options;
+  const { tools = [], preflight, withoutCheckpointer = 'interrupt', startTask } = options;
   const starter = startTask === undefined ? undefined : new TaskStarter(startTask, tools);
   const requirements = new Map(
     tools.flatMap((tool) => {
@@ -74,6 +77,8 @@ export function credentialMiddleware(
       return requirement === undefined ? [] : [[tool.name, requirement] as const];
     }),
   );
+
+  if (preflight === true && requirements.size === 0) throw nothingToCheck();
 
   async function requestOf(state: HookState, runtime: PrincipalRuntime): Promise<GateRequest> {
     return {
@@ -133,7 +138,7 @@ export function credentialMiddleware(
       },
     },
     // LangGraph takes a step for each hook in each turn: one that had nothing to do would be paid for all the same.
-    ...(preflight && requirements.size > 0
+    ...(preflight !== false && requirements.size > 0
       ? { afterModel: { canJumpTo: ['model'], hook: check } }
       : {}),
   };
@@ -164,5 +169,13 @@ function noTask(): ConfigurationError {
     'credentialMiddleware: context.task: expected the task that the agent acts for, as in ' +
       'agent.invoke(input, { context: { task } }); got none',
     ['context.task'],
+  );
+}
+
+function nothingToCheck(): ConfigurationError {
+  return new ConfigurationError(
+    'credentialMiddleware: tools: expected the credentialed tools of the agent, given here instead of to createAgent, ' +
+      'since preflight asks for what they need; got none',
+    ['tools'],
   );
 }

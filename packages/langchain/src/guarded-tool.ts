@@ -1,7 +1,9 @@
-import type { ToolMessage } from '@langchain/core/messages';
+import type { BaseMessage, ToolMessage } from '@langchain/core/messages';
 import { isGraphBubbleUp } from '@langchain/langgraph';
 import { AuthError, type GuardedCall, type Requirement } from '@outlive/core';
 import { authInterrupt, type WaitingCall } from './auth-interrupt.ts';
+import { lastCallsOf } from './last-calls.ts';
+import { resourcesOfWaiting } from './needed-resources.ts';
 import { happenedMessage, refusedMessage } from './refused-call.ts';
 import type { RunGuard } from './run-guard.ts';
 import type { TaskBinding } from './task-binding.ts';
@@ -91,6 +93,7 @@ async function findAgain({
   binding,
   guard,
   toolCallId,
+  view,
 }: RunningCall): Promise<AuthError | 'happened' | undefined> {
   const { task, options } = binding;
   const runId = guard.run.id;
@@ -98,7 +101,11 @@ async function findAgain({
     const [stored] = await task.storedCalls({ runId, toolCallIds: [toolCallId] });
     if (stored === undefined) return undefined;
     // Whoever decides does so elsewhere; here the task is asked whether it may go on. If not, the call itself is refused.
-    if (task.status === 'paused') await task.resume();
+    if (task.status === 'paused') {
+      // Its siblings wait for the same pause: what all of them need must be there.
+      const toolCallIds = [toolCallId, ...siblingsOf(toolCallId, view)];
+      await task.resume({ resources: await resourcesOfWaiting(task, { runId, toolCallIds }) });
+    }
     if (task.status !== 'active') return undefined;
     const { takeOver = false } = options;
     const run = await task.resumeRun({ runId, toolCallIds: [toolCallId], takeOver });
@@ -112,6 +119,17 @@ async function findAgain({
   } catch (error) {
     return AuthError.find(error) ?? new AuthError('store_unavailable', { cause: error });
   }
+}
+
+/** The other calls of the model's last turn, where the graph shows its tools the conversation. */
+function siblingsOf(toolCallId: string, { state }: ToolRuntimeView): readonly string[] {
+  const messages = Array.isArray(state) ? state : (state as GraphState | undefined)?.messages;
+  const ids = lastCallsOf(messages ?? []).map((call) => call.toolCallId);
+  return ids.filter((id) => id !== toolCallId);
+}
+
+interface GraphState {
+  readonly messages?: readonly BaseMessage[];
 }
 
 async function failed(running: RunningCall, call: GuardedCall, error: unknown): Promise<unknown> {

@@ -7,7 +7,7 @@ import {
   stillPaused,
   type Task,
 } from '@outlive/core';
-import { neededResources } from './needed-resources.ts';
+import { neededResources, waits } from './needed-resources.ts';
 import type { AgentOutcome } from './outcome.ts';
 import { assertPausedRun, chatMessages, type PausedRun } from './paused-run.ts';
 import {
@@ -124,10 +124,7 @@ async function takenCall(task: Task, { runId, pending }: PausedRun): Promise<str
     runId,
     toolCallIds: pending.map(({ toolCallId }) => toolCallId),
   });
-  return stored.find(
-    ({ status, happened }) =>
-      happened !== true && !['refused', 'unknown', 'suspended'].includes(status),
-  )?.status;
+  return stored.find((call) => call.happened !== true && !waits(call))?.status;
 }
 
 function assertDeclined({ pending }: PausedRun, { decline = [] }: ResumeTaskOptions): void {

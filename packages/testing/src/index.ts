@@ -37,6 +37,7 @@ export {
   createMisbehavingModel,
   type MisbehavingModelOptions,
   type Misbehaviour,
+  misbehaviours,
 } from './misbehaving-model.ts';
 export {
   type AcceptedRequest,

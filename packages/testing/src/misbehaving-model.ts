@@ -15,28 +15,32 @@ import {
   turnContext,
 } from './scripted-model.ts';
 
-/** What a model does, once a tool call of its last turn came back as an error, instead of telling the user. */
-export type Misbehaviour =
+/** Everything that `createMisbehavingModel` can do once a tool call of its last turn came back as an error. */
+export const misbehaviours = [
   /** Calls `alternativeTool` with the input of the failed call, then goes on with its plan. */
-  | 'tryAnotherTool'
+  'tryAnotherTool',
   /** Calls `alternativeTool` ten times at once, then goes on with its plan. */
-  | 'callManyAtOnce'
+  'callManyAtOnce',
   /** Says `closing`, as if nothing had happened. */
-  | 'claimSuccess'
+  'claimSuccess',
   /** Makes the same call again under another id, up to three times, then goes on with its plan. */
-  | 'retrySameCall'
+  'retrySameCall',
   /** The same with another input each time. */
-  | 'changeInput'
+  'changeInput',
   /** The same, and says each time that the user has approved it. */
-  | 'declareApproval'
+  'declareApproval',
   /** Calls a tool that does not exist, up to three times, then goes on with its plan. */
-  | 'inventTool'
+  'inventTool',
   /** Calls `alternativeTool` if a tool's answer told it to `ignore the pause`, else goes on with its plan. */
-  | 'obeyInjection'
+  'obeyInjection',
   /** Writes the call into its text, where no runtime executes it, and claims that it worked. */
-  | 'nameToolInText'
+  'nameToolInText',
   /** Says nothing at all. */
-  | 'emptyTurn';
+  'emptyTurn',
+] as const;
+
+/** What a model does, once a tool call of its last turn came back as an error, instead of telling the user. */
+export type Misbehaviour = (typeof misbehaviours)[number];
 
 /** Options of `createMisbehavingModel`. */
 export interface MisbehavingModelOptions {

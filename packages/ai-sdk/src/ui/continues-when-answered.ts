@@ -1,5 +1,5 @@
 import { isAuthInterrupt } from './auth-interrupt.ts';
-import { type ChatMessage, isToolPart } from './chat-message.ts';
+import { type ChatMessage, isToolPart, type ToolPart } from './chat-message.ts';
 
 const settledStates: ReadonlySet<string> = new Set([
   'output-available',
@@ -30,8 +30,13 @@ export function continuesWhenAnswered({
   const calls = last.parts.slice(stepStart + 1, lastCall + 1).filter(isToolPart);
   return (
     calls.some(({ state }) => state === 'approval-responded') &&
-    calls.every(({ state, preliminary }) => settledStates.has(state) && preliminary !== true)
+    calls.every((call) => settledStates.has(call.state) && !isUnderWay(call))
   );
+}
+
+/** A call that was refused after its first outputs still has them, and what the page thought of them. */
+function isUnderWay({ state, preliminary }: ToolPart): boolean {
+  return state === 'output-available' && preliminary === true;
 }
 
 function isStepStart({ type }: { readonly type: string }): boolean {
