@@ -12,7 +12,7 @@ describe('workers that are killed and stopped all the time', () => {
     const result = await runChaos({ ...run, issuer: 'leeway' });
 
     expect(result.problems).toEqual([]);
-    expect(result).toMatchObject({ lost: 0, expiredHandedOut: 0 });
+    expect(result).toMatchObject({ lostOfThoseWhoStayed: 0, expiredHandedOut: 0 });
     expect(result.kills).toBeGreaterThan(0);
     expect(result.stalls).toBeGreaterThan(0);
     // Otherwise the audit would prove little.

@@ -38,6 +38,8 @@ export interface ChaosResult extends Required<ChaosOptions> {
   /** Those of them that no record had announced. */
   readonly unrecordedPresentations: number;
   readonly lost: number;
+  /** Those of them whose person was not offboarded. */
+  readonly lostOfThoseWhoStayed: number;
   readonly losses: readonly Loss[];
   /** What the audit log says of all that, to somebody who knows nothing else. */
   readonly audit: RunAudit;
@@ -92,6 +94,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     reuseDetected,
     ...presentations(world, workers, weather.offboarded),
     lost: losses.length,
+    lostOfThoseWhoStayed: alive.slice(weather.offboarded).filter((isAlive) => !isAlive).length,
     losses,
     audit,
   };
@@ -180,8 +183,9 @@ function presentations(
 }
 
 function problemsOf(figures: Omit<ChaosResult, 'problems'>): string[] {
-  const { issuer, lost, losses, expiredHandedOut, unrecordedPresentations, served, audit } =
-    figures;
+  const { issuer, losses, expiredHandedOut, unrecordedPresentations, served, audit } = figures;
+  // What is in doubt when somebody is stopped stays so until they are back: a leeway may be over by then.
+  const lost = figures.lostOfThoseWhoStayed;
   return [
     served === 0 && 'nobody was served',
     expiredHandedOut > 0 && `${expiredHandedOut} tokens had expired when they were handed out`,

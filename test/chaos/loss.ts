@@ -59,7 +59,7 @@ function wasInFlight(writes: readonly WorkerWrite[], workers: Workers): boolean 
   });
 }
 
-/** The log names an attempt that it knows no result of: its process vanished over it. */
+/** The log names an attempt that it knows no result of: its process vanished over it, or got no answer. */
 function isTold(entries: readonly AuditEntry[], workers: Workers): boolean {
   const settled = new Set(
     entries
@@ -69,7 +69,8 @@ function isTold(entries: readonly AuditEntry[], workers: Workers): boolean {
   return entries.some(({ type, attempt, reason = '' }) => {
     if (type !== 'refresh-in-doubt' || settled.has(attempt)) return false;
     const owner = claimedBy.exec(reason)?.groups?.['id'];
-    if (owner === undefined) return false;
+    // Its own process says that no answer came in time.
+    if (owner === undefined) return true;
     // A process may have died before it could say which worker it was.
     const worker = workers.ofProcess.get(owner);
     return worker === undefined || (workers.troubles.get(worker) ?? []).length > 0;

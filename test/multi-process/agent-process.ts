@@ -5,6 +5,7 @@ import { createCommands } from './agent-commands.ts';
 import { createAgentRuntime } from './agent-runtime.ts';
 import type { AgentEvent, AgentSetup, HoldPoint } from './agent-setup.ts';
 import { parentProcess } from './parent-process.ts';
+import { openStore } from './shared-store.ts';
 import { shiftableClock } from './shiftable-clock.ts';
 import { watchedStore } from './watched-store.ts';
 
@@ -18,10 +19,12 @@ async function hold(point: HoldPoint): Promise<void> {
 }
 
 const store = watchedStore(
-  sqliteStore({
-    path: setup.storePath,
-    ...(setup.busyTimeoutMs === undefined ? {} : { busyTimeoutMs: setup.busyTimeoutMs }),
-  }),
+  setup.place === undefined
+    ? sqliteStore({
+        path: setup.storePath,
+        ...(setup.busyTimeoutMs === undefined ? {} : { busyTimeoutMs: setup.busyTimeoutMs }),
+      })
+    : openStore(setup.place),
   hold,
   tell,
 );

@@ -26,7 +26,7 @@ export interface AgentParts {
 export function createAgentRuntime(
   setup: Pick<
     AgentSetup,
-    'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy' | 'delegation' | 'ladder'
+    'issuerUrl' | 'apiUrl' | 'keys' | 'profile' | 'policy' | 'delegation' | 'ladder' | 'dpop'
   >,
   parts: AgentParts,
 ): Outlive {
@@ -40,6 +40,7 @@ export function createAgentRuntime(
         clientId: 'agent',
         clientSecret: 'agent-secret',
         profile: { ...setup.profile },
+        ...(setup.dpop === undefined ? {} : { dpop: setup.dpop }),
         ...(setup.delegation === undefined ? {} : { delegation: setup.delegation }),
       },
     },

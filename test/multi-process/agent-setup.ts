@@ -4,6 +4,7 @@ import type {
   KeysConfiguration,
   PolicyConfiguration,
 } from '@outlive/core';
+import type { StorePlace } from './shared-store.ts';
 
 /** Where a process stops until it is told to go on: named moments of one rotation. */
 export type HoldPoint =
@@ -19,9 +20,13 @@ export interface AgentSetup {
   readonly issuerUrl: string;
   readonly apiUrl: string;
   readonly storePath: string;
+  /** Where the store is instead, which may have a server. */
+  readonly place?: StorePlace;
   readonly keys: KeysConfiguration;
   readonly profile?: Partial<IssuerProfile>;
   readonly delegation?: DelegationStrategyName;
+  /** Whether tokens are bound to a key of the grant (RFC 9449). */
+  readonly dpop?: boolean;
   readonly policy?: Omit<PolicyConfiguration, 'authorize' | 'escalate'>;
   /** How long the store waits for the lock of another writer, ms. */
   readonly busyTimeoutMs?: number;

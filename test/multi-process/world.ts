@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DecisionResult, GrantSummary, Outlive, Task } from '@outlive/core';
-import { sqliteStore } from '@outlive/sqlite';
 import {
   createProtectedApi,
   createTestIssuer,
@@ -13,7 +10,9 @@ import {
 import { onTestFinished } from 'vitest';
 import { createAgentRuntime } from './agent-runtime.ts';
 import { type AgentSetup, principal, readItems, sendPayment } from './agent-setup.ts';
+import { openStore, type StorePlace } from './shared-store.ts';
 import { type Agent, startAgent } from './start-agent.ts';
+import { startStore } from './store-place.ts';
 
 /** What the processes of a test share: an issuer, an API, a file; and a runtime for the people around them. */
 export interface World {
@@ -38,15 +37,19 @@ export interface World {
 }
 
 /** Options of {@link createWorld}. */
-export interface WorldOptions extends Pick<AgentSetup, 'profile' | 'policy' | 'delegation'> {
+export interface WorldOptions
+  extends Pick<AgentSetup, 'profile' | 'policy' | 'delegation' | 'dpop'> {
+  /** Default SQLite. */
+  readonly store?: StorePlace['kind'];
   /** Default one minute: nothing expires by itself. */
   readonly accessTokenLifetimeMs?: number;
 }
 
 /** Makes a world with one grant, whose first access token has expired. It ends with the running test. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
-  const { accessTokenLifetimeMs = 60_000, profile, policy, delegation } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'outlive-processes-'));
+  const { accessTokenLifetimeMs = 60_000, profile, policy, delegation, dpop } = options;
+  const server = await startStore(options.store ?? 'sqlite');
+  const { place, folder } = server;
   const issuer = await createTestIssuer({ accessTokenLifetimeMs });
   const payments: string[] = [];
   const api = await createProtectedApi({
@@ -67,19 +70,21 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     issuerUrl: issuer.url,
     apiUrl: api.url,
     storePath: join(folder, 'store.db'),
+    ...(place.kind === 'sqlite' ? {} : { place }),
     keys: { current: 'first', ring: { first: randomBytes(32) }, hash: randomBytes(32) },
     ...(profile === undefined ? {} : { profile }),
     ...(policy === undefined ? {} : { policy }),
     ...(delegation === undefined ? {} : { delegation }),
+    ...(dpop === undefined ? {} : { dpop }),
   };
-  const store = sqliteStore({ path: setup.storePath });
+  const store = openStore(place);
   const outlive = createAgentRuntime(setup, { store });
   onTestFinished(async () => {
     await outlive.close();
     await store.close();
     await api.close();
     await issuer.close();
-    rmSync(folder, { recursive: true, force: true });
+    await server[Symbol.asyncDispose]();
   });
 
   const { grantId, tokenResponse } = await issuer.seedGrant({ subject: principal.subject });

@@ -38,6 +38,7 @@ export async function withdrawDelegation(
   for (;;) {
     const { version, value: delegation } = await readDelegation(runtime, delegationId);
     if (delegation.status !== 'live' || delegation.strategy === 'shared') return;
+    if (isBeingWithdrawn(delegation, runtime.clock.now()) || hasNothing(delegation)) return;
     const { principal, subject } = delegation;
     const verdict = await runtime.userStates.check(principal, subject, 'revalidate');
     if (verdict.state === 'active') {
@@ -66,6 +67,19 @@ export async function withdrawDelegation(
       });
     return;
   }
+}
+
+/** Another process is at it, or has just tried: then it is due by itself. */
+function isBeingWithdrawn({ withdrawing, dueAt = 0 }: DelegationRecord, now: number): boolean {
+  return withdrawing === true && dueAt > now;
+}
+
+/** No token was minted for it, or somebody has withdrawn what was: every process learns of a revocation. */
+function hasNothing(delegation: DelegationRecord): boolean {
+  if (!isExchanged(delegation) || delegation.withdrawing === true) return false;
+  const { slots, superseded = [], strays = [], state } = delegation;
+  if (state.status !== 'idle') return false;
+  return Object.keys(slots).length + superseded.length + strays.length === 0;
 }
 
 function withoutTokens(delegation: ExchangedDelegation): ExchangedDelegation {

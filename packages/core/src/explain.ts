@@ -99,19 +99,6 @@ export async function explain(request: {
   };
 }
 
-/**
- * Whether the record of a task is as it was written: the first of its streams that is not, or the task's own.
- *
- * @throws {StoreError} when the store cannot be read.
- */
-export async function verify(request: {
-  readonly audit: Audit;
-  readonly taskId: string;
-}): Promise<ChainVerification> {
-  const { verified } = await explain(request);
-  return verified.find(({ ok }) => !ok) ?? request.audit.verify(taskStream(request.taskId));
-}
-
 /** Every process records what the gate told it; a timeline tells a state once, and at first only if it is not good. */
 function turnsOf(entries: readonly AuditEntry[]): AuditEntry[] {
   return entries.filter(

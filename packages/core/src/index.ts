@@ -123,6 +123,7 @@ export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts'
 export type { AuditSink } from './audit-sink.ts';
 export { jsonLinesSink } from './json-lines-sink.ts';
 export type { ExplainedStatus, Explanation } from './explain.ts';
+export type { StreamHead, VerifyOptions } from './verify.ts';
 export { factsOf } from './explained-facts.ts';
 export type {
   ExplainedAuthority,

@@ -7,7 +7,7 @@ import { type DecisionRequest, type DecisionResult, decide } from './decide-paus
 import { withdrawDelegations } from './delegation-withdrawal.ts';
 import type { Directory } from './directory.ts';
 import { type CloseOptions, type DrainReport, drainBoundMs } from './drain.ts';
-import { type Explanation, explain, verify } from './explain.ts';
+import { type Explanation, explain } from './explain.ts';
 import type { Grants } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { OwnJournal } from './journal-adoption.ts';
@@ -28,6 +28,7 @@ import { Task } from './task.ts';
 import { TaskAuthority } from './task-authority.ts';
 import { Tasks } from './tasks.ts';
 import { Tickets } from './tickets.ts';
+import { heads, type StreamHead, type VerifyOptions, verify } from './verify.ts';
 
 /** The resources of an app as requirements name them: scopes are completed and checked by the compiler. */
 export type ConfiguredResources<Resources> = {
@@ -79,7 +80,12 @@ export interface Outlive<Resources = Record<string, ResourceConfiguration>> {
    */
   explain(taskId: string): Promise<Explanation>;
   /** Whether a task's audit log is whole, that of its grants and its person with it: the first stream that is not. */
-  verify(taskId: string): Promise<ChainVerification>;
+  verify(taskId: string, options?: VerifyOptions): Promise<ChainVerification>;
+  /**
+   * Where a task's audit log ends, and that of its grants and its person. Kept outside of the store, and given to
+   * `verify` as anchors, these show also an end that was cut off.
+   */
+  auditHeads(taskId: string): Promise<readonly StreamHead[]>;
 
   /** Does the background work that is due. Call it from a scheduled job where no process stays up. */
   maintain(): Promise<MaintenanceReport>;
@@ -194,7 +200,8 @@ export function createOutlive<const Resources extends Record<string, ResourceCon
       const onBehalfOf = (await tasks.read(taskId))?.principal;
       return explain({ audit: runtime.audit, taskId, onBehalfOf });
     },
-    verify: (taskId) => verify({ audit: runtime.audit, taskId }),
+    verify: (taskId, verification) => verify(runtime.audit, taskId, verification),
+    auditHeads: (taskId) => heads(runtime.audit, taskId),
     maintain: () => maintain(context, notices, ownJournal),
     close,
     async [Symbol.asyncDispose]() {

@@ -239,6 +239,34 @@ describe('a principal who is revoked', () => {
     );
   });
 
+  it.each(['at once', 'one after the other'])(
+    'does so once, however many processes learn of it %s',
+    async (when) => {
+      const { world, process, task } = await exchangingWorld();
+      await using _ = world;
+      const own = await task.getAccessToken(reading);
+      const others = [1, 2, 3].map(() => world.start({ resources: { api: apiOf(world) } }));
+      for (const other of others) await (await existing(other, task.id)).getAccessToken(reading);
+      const { revocations } = world.issuer.counters;
+
+      world.turn('revoked');
+      const withdrawals = () => world.events.filter(({ type }) => type === 'delegation-withdrawn');
+      for (const one of [process, ...others]) {
+        await expect(
+          (await existing(one, task.id)).getAccessToken(reading, { rejectedGeneration: 1 }),
+        ).rejects.toMatchObject({ code: 'user_state' });
+        if (when === 'one after the other')
+          await eventually(async () => expect(withdrawals()).not.toEqual([]));
+      }
+      await eventually(async () => expect(await factsOf(world, own)).toBeUndefined());
+      // Each finishes what it has begun, and writes out its log.
+      for (const one of [process, ...others]) await one.outlive.close();
+
+      expect(world.issuer.counters.revocations).toBe(revocations + 1);
+      expect(withdrawals()).toHaveLength(1);
+    },
+  );
+
   it('does so also when it is the gate that says so', async () => {
     const { world, process, task } = await exchangingWorld();
     await using _ = world;

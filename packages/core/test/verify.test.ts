@@ -1,16 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../src/memory-store.ts';
 import type { Store } from '../src/store.ts';
+import type { StreamHead } from '../src/verify.ts';
 import { alice, createWorld, reading, untilUnusableMs } from './world.ts';
 
 /** A store in which somebody can change, or take away, what was appended. */
 function tamperedStore() {
   const honest = memoryStore();
   let forged: { stream: string; sequence: number; value: string | undefined } | undefined;
+  let gone: { stream: string; from: number } | undefined;
+  const isGone = (stream: string, sequence: number): boolean =>
+    stream === gone?.stream && sequence >= gone.from;
   const store: Store = {
     ...honest,
+    async last(stream) {
+      const last = await honest.last(stream);
+      if (last === undefined || !isGone(stream, last.sequence)) return last;
+      let newest: typeof last | undefined;
+      for await (const entry of store.read(stream, 1)) newest = entry;
+      return newest;
+    },
     async *read(stream, from) {
       for await (const entry of honest.read(stream, from)) {
+        if (isGone(stream, entry.sequence)) return;
         const hit = entry.sequence === forged?.sequence && stream === forged.stream;
         if (!hit) yield entry;
         else if (forged?.value !== undefined) yield { ...entry, value: forged.value };
@@ -19,6 +31,9 @@ function tamperedStore() {
   };
   return {
     store,
+    cut(stream: string, from: number) {
+      gone = { stream, from };
+    },
     change(stream: string, sequence: number, edit: (value: string) => string | undefined) {
       return (async () => {
         for await (const entry of honest.read(stream, sequence))
@@ -91,6 +106,66 @@ describe('the record of a task', () => {
       stream,
       problem: 'missing',
     });
+  });
+
+  it.each(['task', 'grant', 'subject'])(
+    'shows that the end of the stream of its %s was cut off, but only to who has kept its head',
+    async (kind) => {
+      const { store, cut } = tamperedStore();
+      const { world, process, task } = await recordedTask(store);
+      await using _ = world;
+      const anchors = await process.outlive.auditHeads(task.id);
+      const head = anchors.find(({ stream }) => stream.startsWith(kind));
+      if (head === undefined) throw new Error(`no head of a ${kind} stream`);
+      const { stream, sequence } = head;
+      expect(await process.outlive.verify(task.id, { anchors })).toMatchObject({ ok: true });
+
+      cut(stream, sequence);
+
+      expect(await process.outlive.verify(task.id)).toMatchObject({ ok: true });
+      expect(await process.outlive.verify(task.id, { anchors })).toEqual({
+        ok: false,
+        stream,
+        sequence,
+        problem: 'missing',
+      });
+    },
+  );
+
+  it('shows also to who has kept its heads that all of it is gone', async () => {
+    const { store, cut } = tamperedStore();
+    const { world, process, task } = await recordedTask(store);
+    await using _ = world;
+    const anchors = await process.outlive.auditHeads(task.id);
+    cut(`task:${task.id}`, 1);
+    const [, grant] = anchors;
+    expect(await process.outlive.auditHeads(task.id)).toEqual([]);
+    expect(await process.outlive.verify(task.id)).toMatchObject({ ok: true, entries: 0 });
+    expect(await process.outlive.verify(task.id, { anchors })).toMatchObject({
+      ok: false,
+      stream: `task:${task.id}`,
+      sequence: 1,
+    });
+    // Each stream stands for itself, also where nothing says any more that it is the task's.
+    const cutToo = { ...grant, stream: grant?.stream ?? '', hash: 'x', sequence: 1 };
+    expect(await process.outlive.verify(task.id, { anchors: [cutToo] })).toMatchObject({
+      ok: false,
+      stream: cutToo.stream,
+    });
+  });
+
+  it('may be longer than when its heads were kept', async () => {
+    const { store } = tamperedStore();
+    const { world, process, task } = await recordedTask(store);
+    await using _ = world;
+    const anchors = await process.outlive.auditHeads(task.id);
+    await process.outlive.reportUserState(alice, { state: 'active', source: 'hr' });
+    await world.task(process).then((next) => next.getAccessToken(reading));
+    expect(await process.outlive.verify(task.id, { anchors })).toMatchObject({ ok: true });
+    const [own] = anchors;
+    await expect(
+      process.outlive.verify(task.id, { anchors: [{ ...own, sequence: 0 } as StreamHead] }),
+    ).rejects.toMatchObject({ paths: ['anchors.0.sequence'] });
   });
 
   it('of which nothing was written is nothing to verify', async () => {
