@@ -56,6 +56,12 @@ describe('a session', () => {
     expect(await session.write(async (connection) => connection)).toBe(7);
   });
 
+  it('counts the time from when the operation began to wait, if that was earlier', async () => {
+    const { session } = setUp();
+    await expect(session.write(never, performance.now() - 59_990)).rejects.toThrow('write late');
+    await expect(session.read(never, performance.now() - 60_001)).rejects.toThrow('read late');
+  });
+
   it('ends in time when no answer comes, and says so', async () => {
     const { session, released } = setUp({ timeoutMs: 30 });
     await session.read(async () => undefined);

@@ -1,26 +1,37 @@
-import type { Store } from '@outlive/core';
+import type { Store, StoredRecord } from '@outlive/core';
 import { assertWellFormed } from '@outlive/core/driver';
+import { createGroups } from './groups.ts';
 import { createListener } from './listener.ts';
 import { type PostgresStoreOptions, validOptions } from './postgres-options.ts';
 import {
   type ListCursor,
   readEntries,
   readLastEntry,
-  readRecord,
   readRecords,
+  readRecordsAt,
   readVersions,
 } from './reads.ts';
 import { migrate, tablesIn } from './schema.ts';
 import { createPostgresSession } from './session.ts';
 import { createWatchers } from './watchers.ts';
-import { append, channelOf, compareAndSwap, forget, topicOf, trim } from './writes.ts';
+import {
+  append,
+  channelOf,
+  compareAndSwap,
+  compareAndSwapTogether,
+  forget,
+  type Swap,
+  topicOf,
+  trim,
+} from './writes.ts';
 
 /**
  * A store in Postgres, shared by the processes of many machines.
  *
- * Each operation is one statement, and so a transaction of its own: none is ever open while the runtime talks to an issuer,
- * no connection is held between operations, and nothing depends on which connection of a pooler comes next. A write tells
- * watchers in its own commit. The tables are made by the first operation.
+ * Each statement is a transaction of its own: none is ever open while the runtime talks to an issuer, no connection is held
+ * between operations, and nothing depends on which connection of a pooler comes next. Swaps that wait at the same moment go
+ * out as one statement, and so do readings of records; each gets its own answer. A write tells watchers in its own commit.
+ * The tables are made by the first operation.
  *
  * @throws ConfigurationError naming the option that is wrong.
  */
@@ -34,6 +45,23 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     pool,
     prepare: (client) => migrate(client, tables, lockTimeoutMs),
     timeoutMs: operationTimeoutMs,
+  });
+  const readAt = (keys: readonly string[], startedAt: number) =>
+    session.read((client) => readRecordsAt(client, tables, keys), startedAt);
+  const get = createGroups<string, StoredRecord | undefined>({
+    keyOf: (key) => key,
+    alone: async (key, startedAt) => (await readAt([key], startedAt)).get(key),
+    together: readAt,
+  });
+  const swap = createGroups<Swap, boolean>({
+    keyOf: ({ key }) => key,
+    alone: (write, startedAt) =>
+      session.write((client) => compareAndSwap(client, tables, lockTimeoutMs, write), startedAt),
+    together: (writes, startedAt) =>
+      session.write(async (client) => {
+        const written = await compareAndSwapTogether(client, tables, lockTimeoutMs, writes);
+        return new Map(written.map((key) => [key, true]));
+      }, startedAt),
   });
   const watchers = createWatchers(
     (keys, streams) => session.read((client) => readVersions(client, tables, keys, streams)),
@@ -61,17 +89,14 @@ export function postgresStore(options: PostgresStoreOptions): Store {
   return {
     async get(key) {
       assertStorable({ key });
-      return session.read((client) => readRecord(client, tables, key));
+      return get(key);
     },
 
     async compareAndSwap(key, expectedVersion, value, index) {
       session.assertOpen();
       assertStorable({ key, value, ...index, dueAt: undefined });
       if (!isCount(expectedVersion)) return false;
-      const write = { key, expectedVersion, value, index: { ...index } };
-      const swapped = await session.write((client) =>
-        compareAndSwap(client, tables, lockTimeoutMs, write),
-      );
+      const swapped = await swap({ key, expectedVersion, value, index: { ...index } });
       if (swapped) watchers.observe(topicOf('key', key), expectedVersion + 1);
       return swapped;
     },

@@ -25,16 +25,18 @@ export interface ListCursor {
   readonly dueAt: number;
 }
 
-/** The record at `key`. */
-export async function readRecord(
+/** The records at `keys`, by key; those that were never written are `undefined`. */
+export async function readRecordsAt(
   client: PostgresPoolClient,
   tables: Tables,
-  key: string,
-): Promise<StoredRecord | undefined> {
-  const select = `SELECT version, value, kind, status, subject, task_id, due_at
-    FROM ${tables.record} WHERE key = $1`;
-  const [row] = await rowsOf(client, select, '', [key]);
-  return row && recordFrom(row);
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, StoredRecord | undefined>> {
+  const select = `SELECT key, version, value, kind, status, subject, task_id, due_at
+    FROM ${tables.record} WHERE key = ANY($1::text[])`;
+  const found = new Map<string, StoredRecord | undefined>(keys.map((key) => [key, undefined]));
+  for (const row of await rowsOf(client, select, '', [keys]))
+    found.set(String(row['key']), recordFrom(row));
+  return found;
 }
 
 function recordFrom(row: Row): StoredRecord {

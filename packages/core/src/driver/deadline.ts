@@ -6,9 +6,13 @@ export interface Deadline {
   limit<T>(promise: Promise<T>, late: () => Error): Promise<T>;
 }
 
-/** Begins to count now, on the monotonic clock. */
-export function createDeadline(totalMs: number): Deadline {
-  const until = performance.now() + totalMs;
+/**
+ * Counts on the monotonic clock.
+ *
+ * @param startedAt the reading of `performance.now()` to count from: now, unless the operation has waited already.
+ */
+export function createDeadline(totalMs: number, startedAt: number = performance.now()): Deadline {
+  const until = startedAt + totalMs;
   const leftMs = (): number => until - performance.now();
   return {
     totalMs,

@@ -21,12 +21,15 @@ export interface Failure {
   readonly leftMs: number;
 }
 
-/** A store's use of its server: each operation gets a connection, for a bounded time. */
+/**
+ * A store's use of its server: each operation gets a connection, for a bounded time. What has waited before it came here
+ * says since when (`performance.now()`), and has so much less of it.
+ */
 export interface Session<Connection> {
   /** For what changes nothing. */
-  read<T>(operation: Operation<Connection, T>): Promise<T>;
+  read<T>(operation: Operation<Connection, T>, startedAt?: number): Promise<T>;
   /** For what changes something. */
-  write<T>(operation: Operation<Connection, T>): Promise<T>;
+  write<T>(operation: Operation<Connection, T>, startedAt?: number): Promise<T>;
   /** @throws {StoreError} `unavailable` once closed. */
   assertOpen(): void;
   close(): void;
@@ -89,9 +92,10 @@ export function createSession<Connection>(parts: SessionParts<Connection>): Sess
   const run = async <T>(
     operation: Operation<Connection, T>,
     stage: 'read' | 'write',
+    startedAt?: number,
   ): Promise<T> => {
     assertOpen();
-    const deadline = createDeadline(timeoutMs);
+    const deadline = createDeadline(timeoutMs, startedAt);
     prepared ??= attempt(parts.prepare, 'prepare', deadline);
     const preparing = prepared;
     try {
@@ -104,8 +108,8 @@ export function createSession<Connection>(parts: SessionParts<Connection>): Sess
   };
 
   return {
-    read: (operation) => run(operation, 'read'),
-    write: (operation) => run(operation, 'write'),
+    read: (operation, startedAt) => run(operation, 'read', startedAt),
+    write: (operation, startedAt) => run(operation, 'write', startedAt),
     assertOpen,
     close() {
       closed = true;
