@@ -36,7 +36,8 @@ export class RunGuard {
   #secret: string | Uint8Array | undefined;
   #stopped: AuthError | undefined;
   readonly #requests = new Map<string, ApprovalRequest>();
-  readonly #inputs = new Map<string, unknown>();
+  /** What the model wrote, as JSON text: read only for a call that waits. */
+  readonly #inputs = new Map<string, string>();
 
   constructor(task: Task, run: AgentRun, agents: SubAgents) {
     this.task = task;
@@ -137,7 +138,7 @@ export class RunGuard {
 
   /** What the model wrote as the input of a call, as JSON text, before a schema made something else of it. */
   noteInput(toolCallId: string, text: unknown): void {
-    if (typeof text === 'string') this.#inputs.set(toolCallId, parsedJson(text));
+    if (typeof text === 'string') this.#inputs.set(toolCallId, text);
   }
 
   /** A call has one approval request, also when it is refused again: the one it had first. */
@@ -148,7 +149,8 @@ export class RunGuard {
     const approvalId = `auth_${toolCallId}`;
     const signature =
       this.#secret && (await signApprovalRequest(this.#secret, { approvalId, ...call }));
-    const written = this.#inputs.get(toolCallId);
+    const text = this.#inputs.get(toolCallId);
+    const written = text === undefined ? undefined : parsedJson(text);
     const request = {
       approvalId,
       ...(signature !== undefined && { signature }),

@@ -51,6 +51,7 @@ export class AgentRun {
   readonly #context: RunContext;
   readonly #holder: string;
   readonly #calls: GuardedCall[] = [];
+  #newCalls: CallContext | undefined;
   readonly #refusals: Refusal[] = [];
   /** The pause for which the model was denied a turn. */
   #stoppedBy: Pause | undefined;
@@ -144,7 +145,14 @@ export class AgentRun {
     return call;
   }
 
-  #contextOf(invocation: CallInvocation): CallContext {
+  /** What the calls of this run work with: most are new, some continue what it was paused for. */
+  #contextOf({ toolCallId }: CallInvocation): CallContext {
+    if (this.resumableCalls.has(toolCallId)) return this.#createContext(true);
+    this.#newCalls ??= this.#createContext(false);
+    return this.#newCalls;
+  }
+
+  #createContext(resumed: boolean): CallContext {
     const { runtime, ledger, tickets, authority, tasks, pauses } = this.#context;
     return {
       runtime,
@@ -154,7 +162,7 @@ export class AgentRun {
       runId: this.id,
       holder: this.#holder,
       task: () => this.#task,
-      resumed: this.resumableCalls.has(invocation.toolCallId),
+      resumed,
       pause: (reason, { requirement, toolCallId, toolName, input }) =>
         pauses.open(this.#task, reason, {
           runId: this.id,

@@ -8,6 +8,7 @@ import {
 import type { AuditEvent } from './audit-event.ts';
 import type { Clock } from './clock.ts';
 import type { KeyedHash } from './keyed-hash.ts';
+import { inNextTurn } from './next-turn.ts';
 import { createQueueWaiters } from './queue-waiters.ts';
 import type { Store } from './store.ts';
 
@@ -96,6 +97,7 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   };
 
   async function drain(): Promise<void> {
+    await gathered();
     let refusals = 0;
     while (queue.length > 0) {
       const outcome = await options.inTurn(writeOnce);
@@ -109,6 +111,15 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     }
     running = false;
     options.onDrained(head);
+  }
+
+  /** What is recorded in one turn of the event loop is stored together, unless somebody waits for it. */
+  async function gathered(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      inNextTurn(resolve);
+    });
+    wake = undefined;
   }
 
   /** One attempt: learn the end of the stream, chain what waits to it, append. */

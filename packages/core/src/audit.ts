@@ -123,6 +123,9 @@ export function createAudit(options: AuditOptions): Audit {
   /** Names of sinks, and the streams that the store refuses. */
   const obstacles = new Map<string, string>();
   const mustStore = options.whenStoreFails === 'stop';
+  /** What fails must show before the next call, so nothing is gathered for it. */
+  const mayStop =
+    mustStore || options.sinks?.some(({ whenFailing }) => whenFailing === 'stop') === true;
 
   const feeds = (options.sinks ?? []).map((sink) =>
     createSinkFeed(
@@ -207,7 +210,9 @@ export function createAudit(options: AuditOptions): Audit {
       droppedBefore.delete(stream);
       queued += 1;
       recorded += 1;
-      writerOf(stream).push({ id: `${process}-${recorded}`, event: { ...event }, dropped });
+      const writer = writerOf(stream);
+      writer.push({ id: `${process}-${recorded}`, event: { ...event }, dropped });
+      if (mayStop) void writer.attempt();
     },
 
     flush,

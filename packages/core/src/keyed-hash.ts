@@ -22,6 +22,7 @@ export interface KeyedHash {
 
 /** Not a secret. Processes that share an unsealed store must agree on a key, and there is none to agree on. */
 const publicKey = 'outlive: this store is unsealed and its hashes protect nobody';
+const encoder = new TextEncoder();
 const minimumBytes = 32;
 const shortLength = 22;
 const keyBytes = 32;
@@ -80,5 +81,5 @@ function keyedFor(material: Uint8Array<ArrayBuffer>, purpose: HashPurpose | 'aud
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
 }
