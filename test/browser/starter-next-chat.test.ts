@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildNextApp } from '../../examples/starter-next-chat/src/world/next-app.ts';
 import { startChromium } from './chromium.ts';
@@ -103,11 +103,7 @@ describe('the chat starter in a browser', { timeout }, () => {
     await using chat = await openChat(browser);
     const { page, world } = chat;
     await using operator = createOperator(world);
-    await chat.ask(closeAll);
-    world.desk.atRequest(1, () => reportAna(operator, 'paused'));
-    await chat.connect('Connect account');
-
-    const card = page.getByRole('region', { name: 'Paused: somebody has to confirm' });
+    const card = await pausedForAdmin(chat, operator);
     await card.getByText(/waits? for: admin\.$/).waitFor();
     expect(await card.getByRole('button', { name: /onnect/ }).count()).toBe(0);
     await reportAna(operator, 'active');
@@ -126,11 +122,7 @@ describe('the chat starter in a browser', { timeout }, () => {
     await using chat = await openChat(browser);
     const { page, world } = chat;
     await using operator = createOperator(world);
-    await chat.ask(closeAll);
-    world.desk.atRequest(1, () => reportAna(operator, 'paused'));
-    await chat.connect('Connect account');
-
-    const card = page.getByRole('region', { name: 'Paused: somebody has to confirm' });
+    const card = await pausedForAdmin(chat, operator);
     await card.getByRole('button', { name: 'Leave it' }).click();
     await page.getByText('All right, I leave it at that.').waitFor();
     expect(world.desk.requests).toBe(1);
@@ -203,6 +195,17 @@ describe('the chat starter in a browser', { timeout }, () => {
     expect(closedTickets(chat)).toHaveLength(2);
   });
 });
+
+/** A run in the middle of which Ana's access is put on hold; its card. */
+async function pausedForAdmin(
+  chat: OpenedChat,
+  operator: ReturnType<typeof createOperator>,
+): Promise<Locator> {
+  await chat.ask(closeAll);
+  chat.world.desk.atRequest(1, () => reportAna(operator, 'paused'));
+  await chat.connect('Connect account');
+  return chat.page.getByRole('region', { name: 'Paused: somebody has to confirm' });
+}
 
 async function states({ page }: OpenedChat): Promise<string[]> {
   const lines = await page.locator('.call').allInnerTexts();

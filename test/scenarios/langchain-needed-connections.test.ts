@@ -7,7 +7,7 @@ import { createAgent } from 'langchain';
 import { afterEach, beforeEach, describe, it } from 'vitest';
 import { TestChatModel } from './chat-model.ts';
 import { type Agent, build, graphs, scriptOf } from './langchain-adapter.ts';
-import { interruptOf, pauseIdOf, tell } from './langchain-story.ts';
+import { interruptOf, pauseIdOf, type Story, tell } from './langchain-story.ts';
 import { createTwoProviders, providers, type TwoProviders } from './two-providers.ts';
 
 // The task may use two accounts, and what waits needs one of them. The other connection is gone, too, and stays away.
@@ -33,15 +33,19 @@ async function onlyBooksComesBack(pauseId: string): Promise<void> {
   await two.approve(pauseId);
 }
 
+async function goesOnWithBooks(story: Story, input: Parameters<Story['invoke']>[0]): Promise<void> {
+  await two.disconnect('books');
+  const waiting = await story.ask();
+  await onlyBooksComesBack(pauseIdOf(waiting));
+  const resumed = await story.invoke(input);
+  assert.equal(resumed.messages.at(-1)?.text, 'That is all.');
+  assert.deepEqual(providers.map(two.served), [1, 0]);
+}
+
 describe.each(graphs)('%s', (graph) => {
   it('waits for the connection of the call that waits, and for no other of the task', async () => {
     const story = tell({ tools: [] }, await two.startTask(), { graph, turns, tools: two.tools });
-    await two.disconnect('books');
-    const waiting = await story.ask();
-    await onlyBooksComesBack(pauseIdOf(waiting));
-    const resumed = await story.invoke(goOn);
-    assert.equal(resumed.messages.at(-1)?.text, 'That is all.');
-    assert.deepEqual(providers.map(two.served), [1, 0]);
+    await goesOnWithBooks(story, goOn);
   });
 
   it('does so by resumeTask, too', async () => {
@@ -64,12 +68,7 @@ describe('without a gate', () => {
       ...{ turns, tools: two.tools },
       make: (model, tools, checkpointer) => createAgent({ model, tools, checkpointer }) as Agent,
     });
-    await two.disconnect('books');
-    const waiting = await story.ask();
-    await onlyBooksComesBack(pauseIdOf(waiting));
-    const resumed = await story.invoke(null);
-    assert.equal(resumed.messages.at(-1)?.text, 'That is all.');
-    assert.deepEqual(providers.map(two.served), [1, 0]);
+    await goesOnWithBooks(story, null);
   });
 
   it('waits for those of all calls of the turn that wait', async () => {

@@ -10,7 +10,7 @@ interface Fold {
 
 /**
  * The timeline of `explain`, shortened for reading: the calls between two turns of the story, hundreds of them, are
- * one line that counts them, and a refresh is told when it has succeeded.
+ * one line that counts them, a line that would follow itself says how often, and a refresh is told when it has succeeded.
  */
 export function condensed(text: string): string {
   const lines: string[] = [];
@@ -33,7 +33,19 @@ export function condensed(text: string): string {
     const tools = fold.calls.get(end) ?? new Map<string, number>();
     fold.calls.set(end, tools.set(tool, (tools.get(tool) ?? 0) + 1));
   }
-  return lines.join('\n');
+  return counted(lines).join('\n');
+}
+
+/** Lines that say the same of the same process, one after another, as one. */
+function counted(lines: readonly string[]): string[] {
+  const runs: { readonly line: string; readonly said: string | undefined; times: number }[] = [];
+  for (const line of lines) {
+    const said = entryLine.exec(line)?.groups && line.replace(/^ +[+-].*? s {2}/, '');
+    const last = runs.at(-1);
+    if (said !== undefined && said === last?.said) last.times += 1;
+    else runs.push({ line, said, times: 1 });
+  }
+  return runs.map(({ line, times }) => (times === 1 ? line : `${line}, ${times} times`));
 }
 
 /** What has begun is told when it has ended. */

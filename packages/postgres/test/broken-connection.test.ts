@@ -1,24 +1,13 @@
-import { createCuttingProxy } from '@outlive/testing';
 import { Client } from 'pg';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { failureOf } from '../../../test/servers/failure-of.ts';
-import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
-import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
+import { cuttableServer } from './cuttable-server.ts';
 import { serverQuery } from './server-query.ts';
 import { newSchema, testPool, testStore } from './test-store.ts';
 
-const server = await ownPostgresServer();
-const bouncer = await pgBouncer(server);
-const proxy = await createCuttingProxy({
-  port: server.process.port,
-  isWrite: (sent) => sent.includes('pg_notify'),
-});
-const proxyUrl = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
-afterAll(async () => {
-  await proxy.stop();
-  await bouncer.stop();
-  await server.stop();
-});
+const { server, bouncer, proxy, proxyUrl } = await cuttableServer((sent) =>
+  sent.includes('pg_notify'),
+);
 
 const index = { kind: 'grant' } as const;
 

@@ -1,27 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Store } from '@outlive/core';
-import { createCuttingProxy } from '@outlive/testing';
 import { Client } from 'pg';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { failureOf } from '../../../test/servers/failure-of.ts';
-import { pgBouncer } from '../../../test/servers/pgbouncer-server.ts';
-import { ownPostgresServer } from '../../../test/servers/postgres-server.ts';
+import { cuttableServer } from './cuttable-server.ts';
 import { serverQuery } from './server-query.ts';
 import { newSchema, testPool, testStore } from './test-store.ts';
 
-const server = await ownPostgresServer();
-const bouncer = await pgBouncer(server);
-const proxy = await createCuttingProxy({
-  port: server.process.port,
+const { server, bouncer, proxy, proxyUrl } = await cuttableServer(
   // Of many writes.
-  isWrite: (sent) => sent.includes('unnest') && sent.includes('pg_notify'),
-});
-const proxyUrl = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
-afterAll(async () => {
-  await proxy.stop();
-  await bouncer.stop();
-  await server.stop();
-});
+  (sent) => sent.includes('unnest') && sent.includes('pg_notify'),
+);
 
 const index = { kind: 'grant' } as const;
 const names = Array.from({ length: 40 }, (_, at) => `key${at}`);
