@@ -7,56 +7,13 @@ import {
   verifyChain,
 } from './audit-chain.ts';
 import type { AuditEvent } from './audit-event.ts';
+import { type AuditProblem, printProblem } from './audit-problem.ts';
 import { type AuditSink, createSinkFeed } from './audit-sink.ts';
 import { createStreamWriter, type StreamWriter } from './audit-writer.ts';
 import type { Clock } from './clock.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import { createRecentMap } from './recent-map.ts';
 import { type Store, StoreError } from './store.ts';
-
-/** The stream of what happened to one task. */
-export function taskStream(taskId: string): string {
-  return `task:${taskId}`;
-}
-
-/** The stream of what happened to one grant, whichever tasks use it. `grant` is the keyed hash of the grant's key. */
-export function grantStream(grant: string): string {
-  return `grant:${grant}`;
-}
-
-/** The stream of what gates said of one person, whichever tasks act for them. `principal` is the keyed hash. */
-export function subjectStream(principal: string): string {
-  return `subject:${principal}`;
-}
-
-/** The stream of what became of one gate source: when it fell silent, and when it answered again. */
-export function holdStream(source: string): string {
-  return `hold:${source}`;
-}
-
-/** The stream of what one directory said about people who could not be matched. */
-export function signalStream(source: string): string {
-  return `signal:${source}`;
-}
-
-/** The stream of one kill switch. */
-export function switchStream(kind: string, name: string): string {
-  return `switch:${kind}:${name}`;
-}
-
-/** Something that went wrong with the record itself. Nothing of it reaches the code that records. */
-export interface AuditProblem {
-  /**
-   * - `unavailable`: the store has begun to refuse; events stay queued and are tried again.
-   * - `dropped`: events were given up, since the queue is full, the audit is closed, or they cannot be stored.
-   * - `damaged`: the stored stream is not what was written to it.
-   * - `sink`: a sink did not take an entry.
-   */
-  readonly kind: 'unavailable' | 'dropped' | 'damaged' | 'sink';
-  readonly stream: string;
-  readonly message: string;
-  readonly cause?: unknown;
-}
 
 /** The append-only record of what happened. */
 export interface Audit {
@@ -280,11 +237,4 @@ export function createAudit(options: AuditOptions): Audit {
       }
     },
   };
-}
-
-function printProblem({ kind, stream, message, cause }: AuditProblem): void {
-  console.error(
-    `outlive audit: ${kind}: ${stream}: ${message}`,
-    ...(cause === undefined ? [] : [cause]),
-  );
 }

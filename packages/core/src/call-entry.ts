@@ -1,5 +1,5 @@
-import { taskStream } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
+import { taskStream } from './audit-streams.ts';
 import type { CallOutcome, CallRecord, LedgerEntry } from './call-record.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { AuthError } from './errors.ts';

@@ -1,5 +1,5 @@
 import type { ActorTokenSource } from './actor-token.ts';
-import type { AuditProblem } from './audit.ts';
+import type { AuditProblem } from './audit-problem.ts';
 import type { AuditSink } from './audit-sink.ts';
 import type { Clock } from './clock.ts';
 import type { DelegationStrategyName } from './delegation.ts';

@@ -1,4 +1,4 @@
-import { grantStream } from './audit.ts';
+import { grantStream } from './audit-streams.ts';
 import type { DecisionResult } from './decide-pause.ts';
 import type { DecoupledFlow } from './decoupled-authorization.ts';
 import type { GrantReference } from './grant-import.ts';

@@ -1,4 +1,4 @@
-import { signalStream, subjectStream } from './audit.ts';
+import { signalStream, subjectStream } from './audit-streams.ts';
 import { type DirectorySubject, directorySubjectSchema } from './directory-subject.ts';
 import { ConfigurationError } from './errors.ts';
 import type { Principal } from './principal.ts';

@@ -1,6 +1,7 @@
-import { type Audit, grantStream, subjectStream, taskStream } from './audit.ts';
+import type { Audit } from './audit.ts';
 import type { AuditEntry, ChainVerification } from './audit-chain.ts';
 import type { AuditEventType } from './audit-event.ts';
+import { grantStream, subjectStream, taskStream } from './audit-streams.ts';
 import { explanationText } from './explain-text.ts';
 import { type ExplainedFacts, factsOf } from './explained-facts.ts';
 import type { Principal } from './principal.ts';

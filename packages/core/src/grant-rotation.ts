@@ -1,4 +1,4 @@
-import { grantStream } from './audit.ts';
+import { grantStream } from './audit-streams.ts';
 import type { GrantReference } from './grant-import.ts';
 import type { GrantRecord } from './grant-record.ts';
 import type { RotationContext, RotationParts } from './rotation-context.ts';

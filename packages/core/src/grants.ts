@@ -1,4 +1,4 @@
-import { grantStream } from './audit.ts';
+import { grantStream } from './audit-streams.ts';
 import type { UnfinishedRefresh } from './drain.ts';
 import { AuthError, ConfigurationError } from './errors.ts';
 import {

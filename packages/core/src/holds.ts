@@ -1,4 +1,4 @@
-import { holdStream } from './audit.ts';
+import { holdStream } from './audit-streams.ts';
 import type { Principal } from './principal.ts';
 import { recordKey } from './record-key.ts';
 import type { Versioned } from './records.ts';

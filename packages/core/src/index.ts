@@ -118,7 +118,7 @@ export type { DecisionRequest, DecisionResult } from './decide-pause.ts';
 export type { ResumePause, Resumption } from './resume-pause.ts';
 
 export type { AuditEvent, AuditEventType } from './audit-event.ts';
-export type { AuditProblem } from './audit.ts';
+export type { AuditProblem } from './audit-problem.ts';
 export type { AuditEntry, AuditHead, ChainVerification } from './audit-chain.ts';
 export type { AuditSink } from './audit-sink.ts';
 export { jsonLinesSink } from './json-lines-sink.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { switchStream } from './audit.ts';
+import { switchStream } from './audit-streams.ts';
 import { recordKey } from './record-key.ts';
 import type { Runtime } from './runtime.ts';
 import { stamped } from './runtime.ts';

@@ -1,4 +1,4 @@
-import { taskStream } from './audit.ts';
+import { taskStream } from './audit-streams.ts';
 import type { Runtime } from './runtime.ts';
 import type { ListedRecord, RecordIndex, RecordKind } from './store.ts';
 import { endedTaskIndex, type TaskRecord } from './task-record.ts';

@@ -1,5 +1,6 @@
 import { actorOfTheApp, clientAsActor } from './actor-token.ts';
-import { createAudit, subjectStream } from './audit.ts';
+import { createAudit } from './audit.ts';
+import { subjectStream } from './audit-streams.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type {
   OutliveOptions,

@@ -1,5 +1,5 @@
-import { taskStream } from './audit.ts';
 import type { AuditEvent } from './audit-event.ts';
+import { taskStream } from './audit-streams.ts';
 import { delegationKey } from './delegation.ts';
 import { type DelegationEnd, endDelegations } from './delegations.ts';
 import { AuthError } from './errors.ts';

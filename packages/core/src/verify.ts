@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { type Audit, taskStream } from './audit.ts';
+import type { Audit } from './audit.ts';
 import type { AuditHead, ChainVerification } from './audit-chain.ts';
+import { taskStream } from './audit-streams.ts';
 import { explain } from './explain.ts';
 import { checked } from './validation.ts';
 

@@ -1,7 +1,9 @@
 import { createFakeClock } from '@outlive/testing';
-import { type Audit, type AuditProblem, createAudit, taskStream } from '../src/audit.ts';
+import { type Audit, createAudit } from '../src/audit.ts';
 import type { AuditEntry } from '../src/audit-chain.ts';
 import type { AuditEvent } from '../src/audit-event.ts';
+import type { AuditProblem } from '../src/audit-problem.ts';
+import { taskStream } from '../src/audit-streams.ts';
 import { createKeyedHash } from '../src/keyed-hash.ts';
 import { type Store, StoreError } from '../src/store.ts';
 

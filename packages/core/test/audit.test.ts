@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { grantStream, taskStream } from '../src/audit.ts';
 import type { AuditEntry } from '../src/audit-chain.ts';
+import { grantStream, taskStream } from '../src/audit-streams.ts';
 import { memoryStore } from '../src/memory-store.ts';
 import type { Store } from '../src/store.ts';
 import { auditOn, entriesIn, event, failingStore, namesIn, stream } from './audit-setup.ts';

@@ -1,7 +1,8 @@
 import { createFakeClock } from '@outlive/testing';
 import { describe, expect, it } from 'vitest';
-import { type Audit, createAudit, grantStream, taskStream } from '../src/audit.ts';
+import { type Audit, createAudit } from '../src/audit.ts';
 import type { AuditEvent } from '../src/audit-event.ts';
+import { grantStream, taskStream } from '../src/audit-streams.ts';
 import { explain } from '../src/explain.ts';
 import { createKeyedHash } from '../src/keyed-hash.ts';
 import { memoryStore } from '../src/memory-store.ts';
