@@ -74,18 +74,22 @@ export class Refresher {
     this.#observed = undefined;
   }
 
-  /** Refreshes without anybody waiting, unless that is under way or has failed just now. */
-  inBackground(slot: SlotSpec): Promise<void> | undefined {
-    const { clock } = this.#context;
-    // Every call comes by here until the new token is there: one of them is enough.
-    if (this.#refreshing.has(refreshName(slot, undefined, 'background'))) return undefined;
-    if (clock.monotonicMs() < this.#quietUntilMs) return undefined;
+  /** Whether a refresh that nobody waits for is under way, or has failed just now. Every call with a due token asks. */
+  leavesInBackground(slot: SlotSpec): boolean {
+    return (
+      this.#refreshing.has(refreshName(slot, undefined, 'background')) ||
+      this.#context.clock.monotonicMs() < this.#quietUntilMs
+    );
+  }
+
+  /** Refreshes without anybody waiting. */
+  inBackground(slot: SlotSpec): Promise<void> {
     return this.refresh(slot, undefined, 'background').then(
       () => undefined,
       () => {
         // What went wrong is in the record and the audit log, and the next caller that has no usable token meets
         // it there. Until then: do not ask again with every call.
-        this.#quietUntilMs = clock.monotonicMs() + 250;
+        this.#quietUntilMs = this.#context.clock.monotonicMs() + 250;
       },
     );
   }

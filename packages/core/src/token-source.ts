@@ -32,6 +32,7 @@ export class TokenSource implements KnownGrant {
    * them at rest.
    */
   #refresher: Refresher | Promise<Refresher> | undefined;
+  #users = 0;
   /** The tokens as this process last saw them: of the record, all that a grant at rest needs. */
   #slots: GrantRecord['slots'] | undefined;
   #isDead = false;
@@ -78,10 +79,10 @@ export class TokenSource implements KnownGrant {
       const held = this.peek(slot);
       if (held !== undefined) return held;
     }
-    const refresh = this.#refresherNow().then((refresher) =>
+    const refresh = this.#use((refresher) =>
       refresher.refresh(slot, rejectedGeneration, 'waiting', mayMint),
     );
-    return this.#within(this.#thenRest(refresh), signal);
+    return this.#within(refresh, signal);
   }
 
   /** Whether there is such a grant; the store is asked where this process has not seen it. */
@@ -91,8 +92,7 @@ export class TokenSource implements KnownGrant {
 
   /** The grant as the store has it now. */
   async storedRecord(): Promise<GrantRecord | undefined> {
-    const read = this.#refresherNow().then((refresher) => refresher.read());
-    return (await this.#thenRest(read))?.value;
+    return (await this.#use((refresher) => refresher.read()))?.value;
   }
 
   /**
@@ -134,16 +134,23 @@ export class TokenSource implements KnownGrant {
   #refreshInBackground(slot: SlotSpec): void {
     // Being made for somebody: who comes next refreshes, should they not.
     if (this.#refresher instanceof Promise) return;
-    const work =
-      this.#refresher === undefined
-        ? this.#refresherNow().then((refresher) => refresher.inBackground(slot))
-        : this.#refresher.inBackground(slot);
-    if (work !== undefined) this.#rotation.parts.background(this.#thenRest(work));
+    if (this.#refresher?.leavesInBackground(slot)) return;
+    this.#rotation.parts.background(this.#use((refresher) => refresher.inBackground(slot)));
   }
 
-  async #refresherNow(): Promise<Refresher> {
-    this.#refresher ??= this.#makeRefresher();
-    return this.#refresher;
+  /** At once where there is a refresher. It stays for as long as somebody uses it, so that a grant has one at a time. */
+  async #use<T>(work: (refresher: Refresher) => Promise<T>): Promise<T> {
+    this.#users += 1;
+    try {
+      this.#refresher ??= this.#makeRefresher();
+      return await work(
+        this.#refresher instanceof Refresher ? this.#refresher : await this.#refresher,
+      );
+    } finally {
+      this.#users -= 1;
+      if (this.#users === 0 && this.#refresher instanceof Refresher && this.#refresher.isAtRest)
+        this.#refresher = undefined;
+    }
   }
 
   async #makeRefresher(): Promise<Refresher> {
@@ -157,15 +164,6 @@ export class TokenSource implements KnownGrant {
     } catch (error) {
       this.#refresher = undefined;
       throw error;
-    }
-  }
-
-  async #thenRest<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } finally {
-      if (this.#refresher instanceof Refresher && this.#refresher.isAtRest)
-        this.#refresher = undefined;
     }
   }
 
