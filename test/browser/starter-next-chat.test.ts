@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildNextApp } from '../../examples/starter-next-chat/src/world/next-app.ts';
@@ -8,6 +9,8 @@ import { confirmAsAdmin, createOperator, reportAna } from './operator.ts';
 // Limits for what hangs, and not measures: the build and the browser are slow on a busy machine.
 const setUpMs = 600_000;
 const timeout = 300_000;
+/** After so long no process gives out a token without having listened for what others told. */
+const heardWithinMs = 1000;
 let browser: Browser;
 
 beforeAll(async () => {
@@ -202,7 +205,10 @@ async function pausedForAdmin(
   operator: ReturnType<typeof createOperator>,
 ): Promise<Locator> {
   await chat.ask(closeAll);
-  chat.world.desk.atRequest(1, () => reportAna(operator, 'paused'));
+  chat.world.desk.atRequest(1, async () => {
+    await reportAna(operator, 'paused');
+    await wait(heardWithinMs);
+  });
   await chat.connect('Connect account');
   return chat.page.getByRole('region', { name: 'Paused: somebody has to confirm' });
 }

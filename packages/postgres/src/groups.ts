@@ -35,6 +35,8 @@ export function createGroups<Request, Answer>({
 }: GroupParts<Request, Answer>): (request: Request) => Promise<Answer> {
   let waiting: Waiting<Request, Answer>[] = [];
   let isSending = false;
+  /** What the requests are about that have no answer yet. */
+  const underWay = new Set<string>();
 
   const sendAlone = ({ request, startedAt, resolve, reject }: Waiting<Request, Answer>) =>
     alone(request, startedAt).then(resolve, reject);
@@ -62,18 +64,21 @@ export function createGroups<Request, Answer>({
   };
 
   const takeGroup = (): readonly Waiting<Request, Answer>[] => {
-    const group = new Map<string, Waiting<Request, Answer>>();
+    const group: Waiting<Request, Answer>[] = [];
     const left: Waiting<Request, Answer>[] = [];
     for (const one of waiting) {
       const key = keyOf(one.request);
-      if (group.size < largestGroup && !group.has(key)) group.set(key, one);
-      else left.push(one);
+      if (group.length < largestGroup && !underWay.has(key)) {
+        underWay.add(key);
+        group.push(one);
+      } else left.push(one);
     }
     waiting = left;
-    return [...group.values()];
+    return group;
   };
 
   const drain = async (): Promise<void> => {
+    if (isSending) return;
     isSending = true;
     for (;;) {
       const group = takeGroup();
@@ -84,11 +89,17 @@ export function createGroups<Request, Answer>({
     isSending = false;
   };
 
-  return (request) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ request, startedAt: performance.now(), resolve, reject });
-      if (!isSending) void drain();
-    });
+  return async (request) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    waiting.push({ request, startedAt: performance.now(), resolve, reject });
+    void drain();
+    try {
+      return await promise;
+    } finally {
+      underWay.delete(keyOf(request));
+      void drain();
+    }
+  };
 }
 
 function inPatience(work: Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Store } from '@outlive/core';
 import { Client } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -83,6 +83,24 @@ describe('writes that wait at the same moment', () => {
     expect(await store.get('key3')).toEqual({ version: 1, value: 'one', index });
     expect(await store.get('new')).toEqual({ version: 1, value: 'one', index });
     expect(await store.get('absent')).toBeUndefined();
+  });
+
+  it('of one key are sent one after another, also where the first takes longer than others wait for it', async () => {
+    const schema = newSchema();
+    await storeWithRecords(server.url, schema);
+    const pool = testPool(server.url);
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+      const slow = async (...args: unknown[]): Promise<unknown> => {
+        if (Array.isArray(args[1]) && args[1].includes('slow')) await wait(300);
+        return query(...args);
+      };
+      Object.assign(client, { query: slow });
+    });
+    const store = testStore(server.url, { schema, pool });
+    const answers = ['slow', 'quick'].map((value) => store.compareAndSwap('key0', 1, value, index));
+    expect(await Promise.all(answers)).toEqual([true, false]);
+    expect(await store.get('key0')).toMatchObject({ value: 'slow' });
   });
 
   it('are not kept waiting by one whose row is locked, whether it went before or with them', async () => {
